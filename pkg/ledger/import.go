@@ -1,0 +1,50 @@
+package ledger
+
+import "time"
+
+// ImportState says how far an import is.
+type ImportState string
+
+// The states of an import. Staging, planning and running imports move by themselves; a held one waits for a person; the
+// others are final and say why in Code and Text.
+const (
+	Staging    ImportState = "staging"
+	Held       ImportState = "held"
+	Planning   ImportState = "planning"
+	Running    ImportState = "running" // all entries planned; finished once no guest is open
+	Refused    ImportState = "rejected"
+	Superseded ImportState = "superseded"
+	Broken     ImportState = "failed"
+)
+
+// Import is one version of one file, from its arrival to its results.
+type Import struct {
+	ID                                string
+	Source                            string
+	Account, Container, Path, ETag    string // ETag without quotes
+	Created, Finished                 time.Time
+	State                             ImportState
+	Code, Text                        string // why it is held, rejected, superseded or failed
+	Stage, Plan                       Phase
+	Rows, RowsRejected, GuestsPlanned int
+	Revision                          int // of the wanted results, from 1; a replay raises it
+	Reported                          int // revision of the last results written
+	Cancelled                         bool
+	Results                           string // path of the summary in container "results"
+	Ask                               string // JSON of policy.Ask, while held
+	Version                           string // opaque; set by the store
+}
+
+// Phase is the state of an import's stage or plan message.
+type Phase struct {
+	Generation int
+	Due        time.Time // when the message should act next; zero while none is under way
+}
+
+// Final reports whether the import ended without running: rejected, superseded or failed.
+func (i Import) Final() bool {
+	return i.State == Refused || i.State == Superseded || i.State == Broken
+}
+
+// Open reports whether the sweep still has to look at the import: until the wanted results are written.
+func (i Import) Open() bool { return i.Reported < i.Revision }
