@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"iter"
 	"time"
+
+	"guestlist/pkg/message"
 )
 
 var (
@@ -94,4 +96,10 @@ type Entries interface {
 	Tally(ctx context.Context, importID string) (Tally, error)
 	// PurgeEntries removes all entries of an import with their indexes and tallies. It may be repeated.
 	PurgeEntries(ctx context.Context, importID string) error
+}
+
+// Unreachable returns the verdict of a step that cannot read or write the ledger: the same message later, without using
+// up an attempt, because the failure says nothing about the guest.
+func Unreachable(err error) error {
+	return &message.Later{After: 15 * time.Second, Why: fmt.Sprintf("the ledger cannot be reached: %v", err)}
 }

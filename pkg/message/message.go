@@ -6,6 +6,7 @@
 package message
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -115,4 +116,10 @@ func key(digits int, parts ...string) string {
 		fmt.Fprintf(h, "%d:%s", len(s), s)
 	}
 	return hex.EncodeToString(h.Sum(nil))[:digits]
+}
+
+// NewReport returns a report message for the import of m. Its id is random: results are written idempotently, and a
+// report that is asked for anew must not be taken for a duplicate of one that came too early.
+func NewReport(m Message) Message {
+	return Message{Kind: Report, Import: m.Import, Source: m.Source, Trace: m.Trace, Nonce: rand.Text()}
 }

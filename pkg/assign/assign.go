@@ -1,0 +1,141 @@
+// Package assign is the step that gives one guest one target: membership of a group, or an app role of an application.
+//
+// Promise: it may be repeated and delivered twice at any time. Granting what is there already changes nothing, so the
+// step takes no claim: it acts, then records. A crash between the two makes the next delivery find the target granted.
+package assign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"guestlist/pkg/bus"
+	"guestlist/pkg/ledger"
+	"guestlist/pkg/message"
+)
+
+// Directory is what the step asks of Microsoft Graph. Errors are verdicts of pkg/message.
+type Directory interface {
+	// AddMember makes the user a member of the group; false means that it was one.
+	AddMember(ctx context.Context, groupID, userID string) (bool, error)
+	// AssignRole gives the user an app role of an enterprise app; false means that it had it.
+	AssignRole(ctx context.Context, objectID, roleID, userID string) (bool, error)
+}
+
+// Ledger is the part of the ledger that the step uses.
+type Ledger interface {
+	Now(ctx context.Context) (time.Time, error)
+	Entry(ctx context.Context, importID, guest string) (ledger.Entry, error)
+	UpdateEntry(ctx context.Context, importID, guest string, change func(*ledger.Entry) error) (ledger.Entry, ledger.Tally, error)
+}
+
+// Step does the work of assign messages. Its fields are set once, before the first call of Do.
+type Step struct {
+	Ledger    Ledger
+	Directory Directory
+	Bus       bus.Sender
+	// Cancelled reports whether an operator cancelled the import; it may be some seconds late.
+	Cancelled func(ctx context.Context, importID string) (bool, error)
+}
+
+// Do grants the target of m and records it.
+func (s *Step) Do(ctx context.Context, m message.Message) error {
+	e, err := s.Ledger.Entry(ctx, m.Import, m.Guest)
+	if errors.Is(err, ledger.ErrNotFound) {
+		slog.WarnContext(ctx, "no such entry; its import was purged")
+		return nil
+	}
+	if err != nil {
+		return ledger.Unreachable(err)
+	}
+	step := e.Step(message.Assign, m.Target)
+	switch {
+	case step == nil:
+		return message.Never("message.target", fmt.Sprintf("the guest has no target number %d; report this as a defect", m.Target))
+	case step.Generation != m.Generation:
+		slog.InfoContext(ctx, "message of another generation", slog.Int("current", step.Generation))
+		return nil
+	case step.State == ledger.Ended:
+		return s.again(ctx, m, *step)
+	case step.State != ledger.Sent:
+		return nil
+	case e.UserID == "":
+		return fmt.Errorf("target %d was sent before the invitation was recorded", m.Target)
+	}
+	if stop, err := s.Cancelled(ctx, m.Import); err != nil {
+		return ledger.Unreachable(err)
+	} else if stop {
+		return nil // the sweep ends the entry
+	}
+	granted, err := s.grant(ctx, e.Targets[m.Target], e.UserID)
+	if err != nil {
+		return err
+	}
+	return s.record(ctx, m, func(e *ledger.Entry, now time.Time) {
+		e.Targets[m.Target].End(outcome(granted, e), now)
+	})
+}
+
+// again finishes a step that is recorded: a failure is dead-lettered again; what may have been lost is the report.
+func (s *Step) again(ctx context.Context, m message.Message, step ledger.Step) error {
+	if step.Outcome == ledger.Failed {
+		return step.Failure()
+	}
+	return s.record(ctx, m, nil)
+}
+
+func (s *Step) grant(ctx context.Context, t ledger.Target, userID string) (bool, error) {
+	if t.Kind == ledger.Group {
+		return s.Directory.AddMember(ctx, t.ID, userID)
+	}
+	return s.Directory.AssignRole(ctx, t.Object, t.Role, userID)
+}
+
+// outcome judges a grant. A guest whom this import invited a moment ago had nothing before: "already" then means that an
+// earlier delivery of this message did it and died before it could record.
+func outcome(granted bool, e *ledger.Entry) ledger.Outcome {
+	if granted || e.Invite.Outcome == ledger.Done {
+		return ledger.Done
+	}
+	return ledger.Already
+}
+
+// record applies change to the entry if m's step is still open, and asks for the report if no guest is open any more. A
+// nil change only asks.
+func (s *Step) record(ctx context.Context, m message.Message, change func(*ledger.Entry, time.Time)) error {
+	now, err := s.Ledger.Now(ctx)
+	if err != nil {
+		return ledger.Unreachable(err)
+	}
+	_, t, err := s.Ledger.UpdateEntry(ctx, m.Import, m.Guest, func(e *ledger.Entry) error {
+		step := e.Step(message.Assign, m.Target)
+		if change == nil || step == nil || step.Generation != m.Generation || step.State == ledger.Ended {
+			return ledger.ErrUnchanged
+		}
+		change(e, now)
+		return nil
+	})
+	switch {
+	case errors.Is(err, ledger.ErrNotFound):
+		return nil
+	case err != nil:
+		return ledger.Unreachable(err)
+	case t.Open == 0:
+		return s.Bus.Send(ctx, message.NewReport(m))
+	}
+	return nil
+}
+
+// Failed records that the target was refused.
+func (s *Step) Failed(ctx context.Context, m message.Message, f *message.Failure) error {
+	return s.record(ctx, m, func(e *ledger.Entry, now time.Time) {
+		e.Targets[m.Target].Fail(ledger.Failed, f, now)
+	})
+}
+
+// Postponed moves the step's due time, so that the sweep does not take a message that waits for a lost one.
+func (s *Step) Postponed(ctx context.Context, m message.Message, until time.Time) error {
+	return s.record(ctx, m, func(e *ledger.Entry, _ time.Time) { e.Targets[m.Target].Due = until })
+}

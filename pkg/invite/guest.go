@@ -1,0 +1,182 @@
+package invite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"guestlist/pkg/ledger"
+	"guestlist/pkg/message"
+)
+
+// claimed returns the guest's row with a user id, inviting the person if need be. The lease is given back on every path
+// but a crash, so that nobody waits for it to run out.
+func (s *Step) claimed(ctx context.Context, e ledger.Entry) (ledger.Guest, error) {
+	g, err := s.Ledger.Claim(ctx, e.Guest, s.Holder(), s.Lease)
+	if held, ok := errors.AsType[*ledger.HeldError](err); ok {
+		return g, s.held(ctx, held)
+	}
+	if err != nil {
+		return g, ledger.Unreachable(err)
+	}
+	c := &claim{Step: s, entry: e, guest: g}
+	if err := c.resolve(ctx); err != nil {
+		_ = c.release(ctx) // the lease runs out by itself
+		return g, err
+	}
+	return c.guest, c.release(ctx)
+}
+
+func (s *Step) held(ctx context.Context, held *ledger.HeldError) error {
+	now, err := s.Ledger.Now(ctx)
+	if err != nil {
+		return ledger.Unreachable(err)
+	}
+	return &message.Later{After: max(held.Until.Sub(now), time.Second), Why: "another message is working on this guest"}
+}
+
+// claim is the work under one lease.
+type claim struct {
+	*Step
+	entry ledger.Entry
+	guest ledger.Guest
+}
+
+// resolve fills in the guest's user id. What it learns is written when the lease is given back; only "posting" is written
+// before, because it must be known to all before the POST.
+func (c *claim) resolve(ctx context.Context) error {
+	now, err := c.Ledger.Now(ctx)
+	if err != nil {
+		return ledger.Unreachable(err)
+	}
+	if c.guest.UserID != "" && c.guest.Invite != ledger.InvitePosting {
+		if known, err := c.confirm(ctx, now); known || err != nil {
+			return err
+		}
+	}
+	id, err := c.Directory.Find(ctx, c.entry.Address)
+	switch {
+	case err != nil:
+		return err
+	case id != "":
+		c.found(id, now)
+		return nil
+	case c.guest.Invite == ledger.InvitePosting:
+		if wait := c.guest.Since.Add(c.UncertainWait).Sub(now); wait > 0 && c.guest.Mode == microsoft {
+			return uncertain(wait, c.UncertainWait)
+		}
+	}
+	return c.invite(ctx)
+}
+
+const microsoft = "microsoft"
+
+// confirm asks the directory whether a user that was recorded long ago still exists. If not, the row starts afresh: the
+// directory is the truth.
+func (c *claim) confirm(ctx context.Context, now time.Time) (bool, error) {
+	if now.Sub(c.guest.Confirmed) < confirmedFor {
+		return true, nil
+	}
+	there, err := c.Directory.Exists(ctx, c.guest.UserID)
+	if err != nil {
+		return false, err
+	}
+	if there {
+		c.guest.Confirmed = now
+		return true, nil
+	}
+	slog.WarnContext(ctx, "recorded user is gone from the directory; starting afresh", slog.String("user_id", c.guest.UserID))
+	c.guest = ledger.Guest{Key: c.guest.Key, Holder: c.guest.Holder, Until: c.guest.Until, Version: c.guest.Version}
+	return false, nil
+}
+
+// found records an account that is in the directory: our own earlier POST if one was under way, else an existing guest.
+func (c *claim) found(id string, now time.Time) {
+	if c.guest.Invite == ledger.InvitePosting {
+		c.invited(id, now)
+	} else {
+		c.guest.UserID, c.guest.Confirmed = id, now
+	}
+}
+
+// invited notes that the invitation under way was made. With it went Microsoft's mail, if the mode asked for one.
+func (c *claim) invited(id string, now time.Time) {
+	c.guest.UserID, c.guest.Invite, c.guest.Confirmed = id, ledger.Invited, now
+	if c.guest.Mode == microsoft {
+		c.guest.Mail, c.guest.MailID, c.guest.MailedBy = ledger.MailSent, microsoft, c.guest.InvitedBy
+	}
+}
+
+// invite sends the invitation: "posting" first, so that a crash anywhere after it is known to everybody.
+func (c *claim) invite(ctx context.Context) error {
+	now, err := c.Ledger.Now(ctx)
+	if err != nil {
+		return ledger.Unreachable(err)
+	}
+	if left := c.guest.Until.Sub(now); left < c.Lease/2 {
+		return &message.Later{After: time.Second, Why: "too little of the lease was left to invite"}
+	}
+	c.guest.Invite, c.guest.Since, c.guest.Mode, c.guest.InvitedBy = ledger.InvitePosting, now, c.Mode, c.entry.Import
+	if err := c.save(ctx); err != nil {
+		return err
+	}
+	limited, cancel := context.WithTimeout(ctx, c.Lease*3/8)
+	defer cancel()
+	id, err := c.Directory.Invite(limited, c.invitation())
+	return c.posted(ctx, id, err)
+}
+
+func (c *claim) invitation() Invitation {
+	e := c.entry
+	return Invitation{Address: e.Address, DisplayName: e.DisplayName, RedirectURL: e.RedirectURL, Text: e.Text, CC: e.CC,
+		Language: e.Language, Mail: c.Mode == microsoft}
+}
+
+// posted notes the result of the POST.
+func (c *claim) posted(ctx context.Context, id string, failed error) error {
+	switch {
+	case failed == nil:
+		slog.InfoContext(ctx, "guest invited", slog.String("user_id", id))
+		c.invited(id, c.guest.Since)
+		return nil
+	case errors.Is(failed, ErrUncertain) && c.Mode == microsoft:
+		slog.WarnContext(ctx, "the answer to the invitation was lost", slog.String("error", failed.Error()))
+		return uncertain(c.UncertainWait, c.UncertainWait)
+	case errors.Is(failed, ErrUncertain):
+		return failed // without Microsoft's mail a second POST mails nobody
+	}
+	c.guest.Invite, c.guest.Since, c.guest.Mode, c.guest.InvitedBy = ledger.InviteNone, time.Time{}, "", ""
+	return failed
+}
+
+// uncertain waits for an invitation whose result is unknown. It looks again before the whole wait is over, since the
+// person mostly shows up within seconds; only the POST has to wait to the end. A day of it is a case for a person.
+func uncertain(left, whole time.Duration) error {
+	return &message.Later{
+		After: max(min(left, whole/10), time.Second), Why: "an invitation may have been sent; waiting for the directory to show it",
+		Budget: 24 * time.Hour,
+		Spent: &message.Failure{Code: "invite.uncertain", Text: "Microsoft's answers to the invitation were lost for a day. " +
+			"Look for the guest in the directory, then replay the row."},
+	}
+}
+
+// save writes the guest's row under the lease. A conflict means that the lease was lost: whoever has it knows better.
+func (c *claim) save(ctx context.Context) error {
+	g, err := c.Ledger.SaveGuest(ctx, c.guest)
+	if errors.Is(err, ledger.ErrConflict) {
+		return &message.Later{After: 2 * time.Second, Why: "the guest's lease was lost to another message"}
+	}
+	if err != nil {
+		return ledger.Unreachable(fmt.Errorf("save the guest's row: %w", err))
+	}
+	c.guest = g
+	return nil
+}
+
+// release writes what was learned and gives the lease back, even when the message's time is over.
+func (c *claim) release(ctx context.Context) error {
+	c.guest.Holder, c.guest.Until = "", time.Time{}
+	return c.save(context.WithoutCancel(ctx))
+}

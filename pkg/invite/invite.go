@@ -1,0 +1,214 @@
+// Package invite is the step that turns one entry of an import into a guest of the tenant: look the person up, invite who
+// is missing, remember the user id, send the assignments.
+//
+// Promise: at most one invitation mail by Microsoft per guest, whatever crashes or is delivered twice. It rests on the
+// guest's row in the ledger: the step claims it (claim), writes "posting" before the POST and looks the person up before
+// every POST (act), then writes the user id to the guest's row and from there to the entry (record), and only then sends
+// what follows. A crash between any two of these leaves a row from which the next delivery goes on:
+//
+//   - after the claim: the lease runs out, nothing was done
+//   - after "posting" or the POST: the next delivery looks the person up; found means that our own POST worked; not found
+//     is believed only after [Step.UncertainWait], because a directory shows new users late
+//   - after a record: the next delivery sends the outgoing messages again
+package invite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"guestlist/pkg/bus"
+	"guestlist/pkg/ledger"
+	"guestlist/pkg/message"
+)
+
+// ErrUncertain marks an error of [Directory.Invite] after which the invitation may have been made: a lost answer, a
+// time-out, a 5xx. Any other error certainly did nothing.
+var ErrUncertain = errors.New("the invitation may have been made")
+
+// Invitation is what the directory needs to invite somebody.
+type Invitation struct {
+	Address, DisplayName, RedirectURL string
+	Text, CC, Language                string
+	Mail                              bool // whether Microsoft sends its mail
+}
+
+// Directory is what the step asks of Microsoft Graph. Errors are verdicts of pkg/message; each call has its own time limit.
+type Directory interface {
+	// Find returns the object id of the one guest account with this address, or "" if there is none.
+	Find(ctx context.Context, address string) (string, error)
+	// Exists reports whether the user is there.
+	Exists(ctx context.Context, userID string) (bool, error)
+	// Invite makes a guest and returns its object id. It is never repeated by itself; see ErrUncertain.
+	Invite(ctx context.Context, i Invitation) (string, error)
+}
+
+// Ledger is the part of the ledger that the step uses.
+type Ledger interface {
+	ledger.Guests
+	Now(ctx context.Context) (time.Time, error)
+	Entry(ctx context.Context, importID, guest string) (ledger.Entry, error)
+	UpdateEntry(ctx context.Context, importID, guest string, change func(*ledger.Entry) error) (ledger.Entry, ledger.Tally, error)
+}
+
+// Step does the work of invite messages. Its fields are set once, before the first call of Do.
+type Step struct {
+	Ledger    Ledger
+	Directory Directory
+	Bus       bus.Sender
+	// Cancelled reports whether an operator cancelled the import; it may be some seconds late.
+	Cancelled func(ctx context.Context, importID string) (bool, error)
+	// Holder returns a new name for the holder of a lease, unique among all workers.
+	Holder func() string
+	// Mode is the mail mode: "microsoft" or "none".
+	Mode string
+	// Lease is how long a claim lasts; an invitation is only sent with half of it left, and must end within 3/8 of it
+	// (120 s: 60 s and 45 s).
+	Lease time.Duration
+	// UncertainWait is how long a POST of unknown result binds everybody: nobody posts again before it has passed with the
+	// person still not found. It must exceed the directory's replication lag.
+	UncertainWait time.Duration
+}
+
+// confirmedFor is how long a user id is believed without asking the directory again.
+const confirmedFor = 15 * time.Minute
+
+// Do invites the guest of m, or finds that this has been done, and sends the assignments. It may be repeated at any time.
+func (s *Step) Do(ctx context.Context, m message.Message) error {
+	e, err := s.Ledger.Entry(ctx, m.Import, m.Guest)
+	switch {
+	case errors.Is(err, ledger.ErrNotFound):
+		slog.WarnContext(ctx, "no such entry; its import was purged")
+		return nil
+	case err != nil:
+		return ledger.Unreachable(err)
+	case e.Invite.Generation != m.Generation:
+		slog.InfoContext(ctx, "message of another generation", slog.Int("current", e.Invite.Generation))
+		return nil
+	case e.Invite.State == ledger.Waiting:
+		return nil
+	case e.Invite.State == ledger.Ended:
+		return s.again(ctx, m, e)
+	}
+	if stop, err := s.Cancelled(ctx, m.Import); err != nil {
+		return ledger.Unreachable(err)
+	} else if stop {
+		slog.InfoContext(ctx, "import cancelled; the sweep ends the entry")
+		return nil
+	}
+	g, err := s.claimed(ctx, e)
+	if err != nil {
+		return err
+	}
+	return s.record(ctx, m, g)
+}
+
+// again finishes a step that is already recorded: a failed one is dead-lettered again, any other sends what follows again.
+func (s *Step) again(ctx context.Context, m message.Message, e ledger.Entry) error {
+	switch e.Invite.Outcome {
+	case ledger.Failed:
+		return e.Invite.Failure()
+	case ledger.Cancelled:
+		return nil
+	}
+	_, t, err := s.Ledger.UpdateEntry(ctx, m.Import, m.Guest, func(*ledger.Entry) error { return ledger.ErrUnchanged })
+	if err != nil {
+		return ledger.Unreachable(err)
+	}
+	return s.follow(ctx, m, e, t)
+}
+
+// record writes what is known of the guest to the entry and sends what follows from it.
+func (s *Step) record(ctx context.Context, m message.Message, g ledger.Guest) error {
+	now, err := s.Ledger.Now(ctx)
+	if err != nil {
+		return ledger.Unreachable(err)
+	}
+	e, t, err := s.Ledger.UpdateEntry(ctx, m.Import, m.Guest, func(e *ledger.Entry) error {
+		e.UserID = g.UserID
+		if e.Invite.State == ledger.Ended || e.Invite.Generation != m.Generation {
+			return nil // cancelled or replayed meanwhile: only the user id is worth keeping
+		}
+		e.Invite.End(outcome(g, m.Import), now)
+		for i := range e.Targets {
+			if e.Targets[i].State == ledger.Planned {
+				e.Targets[i].Send(now)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return ledger.Unreachable(err)
+	}
+	return s.follow(ctx, m, e, t)
+}
+
+func outcome(g ledger.Guest, importID string) ledger.Outcome {
+	if g.Invite == ledger.Invited && g.InvitedBy == importID {
+		return ledger.Done
+	}
+	return ledger.Already
+}
+
+// follow sends the messages that come after a recorded invitation. Copies of messages sent before have the same ids, and
+// end at the entry if they arrive all the same.
+func (s *Step) follow(ctx context.Context, m message.Message, e ledger.Entry, t ledger.Tally) error {
+	var out []message.Message
+	for i, target := range e.Targets {
+		if target.State == ledger.Sent {
+			out = append(out, message.Message{Kind: message.Assign, Import: m.Import, Guest: m.Guest, Target: i,
+				Generation: target.Generation, Source: m.Source, Trace: m.Trace})
+		}
+	}
+	if t.Open == 0 {
+		out = append(out, message.NewReport(m))
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	if err := s.Bus.Send(ctx, out...); err != nil {
+		return fmt.Errorf("send %d messages after the invitation: %w", len(out), err)
+	}
+	return nil
+}
+
+// Failed records that the invitation failed: every open target of the guest ends with the same reason.
+func (s *Step) Failed(ctx context.Context, m message.Message, f *message.Failure) error {
+	now, err := s.Ledger.Now(ctx)
+	if err != nil {
+		return err
+	}
+	_, t, err := s.Ledger.UpdateEntry(ctx, m.Import, m.Guest, func(e *ledger.Entry) error {
+		if e.Invite.Generation != m.Generation || e.Invite.State == ledger.Ended {
+			return ledger.ErrUnchanged
+		}
+		e.EndAll(ledger.Failed, f, now)
+		return nil
+	})
+	switch {
+	case errors.Is(err, ledger.ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	case t.Open == 0:
+		return s.Bus.Send(ctx, message.NewReport(m))
+	}
+	return nil
+}
+
+// Postponed moves the step's due time, so that the sweep does not take a message that waits for a lost one.
+func (s *Step) Postponed(ctx context.Context, m message.Message, until time.Time) error {
+	_, _, err := s.Ledger.UpdateEntry(ctx, m.Import, m.Guest, func(e *ledger.Entry) error {
+		if e.Invite.Generation != m.Generation || e.Invite.State != ledger.Sent {
+			return ledger.ErrUnchanged
+		}
+		e.Invite.Due = until
+		return nil
+	})
+	if errors.Is(err, ledger.ErrNotFound) {
+		return nil
+	}
+	return err
+}
