@@ -1,0 +1,155 @@
+// Package azurite runs Azurite, Microsoft's storage emulator, as a child process: blobs, queues and tables on the
+// loopback interface. Call [Start], hand [Server.ConnectionString] to the storage clients, and [Server.Close] at the end.
+//
+// It promises that all three services answer when Start returns, and that the process is gone after Close and, on Linux,
+// after the death of its parent. It leaves out installing Azurite, which `make tools` does, and everything that Azurite
+// itself leaves out.
+package azurite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Account and Key are the account that Azurite serves. They are published by Microsoft and protect nothing.
+const (
+	Account = "devstoreaccount1"
+	Key     = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+)
+
+// startTime bounds one start. A loaded machine was seen to need 6 s.
+const startTime = 60 * time.Second
+
+// attempts is how often Start picks free ports anew when another process took one of them in between.
+const attempts = 5
+
+// Config says where Azurite listens and keeps its data. The zero value is a server on free ports that forgets all at its
+// end.
+type Config struct {
+	Blob, Queue, Table int    // ports on 127.0.0.1; 0 picks a free one
+	Dir                string // data folder, made if missing; empty keeps the data in memory
+}
+
+// Server is a running Azurite.
+type Server struct {
+	ports [3]int // blob, queue, table
+	child *child
+	keeps bool // has a folder
+}
+
+// Start starts Azurite and returns when its three services answer. It needs Node.js, and the packages that `make tools`
+// installs below infra/local of the repository that the working directory is in. ctx bounds the start only.
+func Start(ctx context.Context, c Config) (*Server, error) {
+	script, err := script()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	for n := 1; ; n++ {
+		s, err := start(ctx, script, c)
+		fixed := c.Blob != 0 && c.Queue != 0 && c.Table != 0
+		if err == nil || fixed || n == attempts || ctx.Err() != nil {
+			return s, err
+		}
+	}
+}
+
+func start(ctx context.Context, script string, c Config) (*Server, error) {
+	s := &Server{keeps: c.Dir != ""}
+	var err error
+	if s.ports, err = pickPorts(c.Blob, c.Queue, c.Table); err != nil {
+		return nil, err
+	}
+	if s.child, err = spawn(append([]string{script}, s.args(c.Dir)...)); err != nil {
+		return nil, err
+	}
+	if err := s.ready(ctx); err != nil {
+		_ = s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Server) args(dir string) []string {
+	args := []string{"--silent", "--disableTelemetry", "--skipApiVersionCheck"}
+	if dir == "" {
+		args = append(args, "--inMemoryPersistence")
+	} else {
+		args = append(args, "--location", dir)
+	}
+	for i, name := range services {
+		args = append(args, "--"+name+"Host", "127.0.0.1", "--"+name+"Port", fmt.Sprint(s.ports[i]))
+	}
+	return args
+}
+
+// ConnectionString returns the connection string of the whole account.
+func (s *Server) ConnectionString() string {
+	return fmt.Sprintf("DefaultEndpointsProtocol=http;AccountName=%s;AccountKey=%s;BlobEndpoint=%s;QueueEndpoint=%s;TableEndpoint=%s;",
+		Account, Key, s.BlobURL(), s.QueueURL(), s.TableURL())
+}
+
+// BlobURL returns the address of the blob service, the account's name included.
+func (s *Server) BlobURL() string { return s.url(0) + "/" + Account }
+
+// QueueURL returns the address of the queue service, the account's name included.
+func (s *Server) QueueURL() string { return s.url(1) + "/" + Account }
+
+// TableURL returns the address of the table service, the account's name included.
+func (s *Server) TableURL() string { return s.url(2) + "/" + Account }
+
+func (s *Server) url(i int) string { return fmt.Sprintf("http://127.0.0.1:%d", s.ports[i]) }
+
+// PID returns the id of Azurite's process.
+func (s *Server) PID() int { return s.child.process.Pid }
+
+// Done is closed when the process has ended, for whatever reason.
+func (s *Server) Done() <-chan struct{} { return s.child.done }
+
+// Close ends Azurite and waits until it is gone. One with a folder is asked first, so that it can write what it has in
+// memory, and killed if it takes more than 10 s. It may be repeated.
+func (s *Server) Close() error {
+	if s.keeps && s.child.ask() {
+		select {
+		case <-s.child.done:
+		case <-time.After(10 * time.Second):
+		}
+	}
+	s.child.kill()
+	return nil
+}
+
+// script returns the path of Azurite's program.
+func script() (string, error) {
+	root, err := repositoryRoot()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(root, "infra", "local", "node_modules", "azurite", "dist", "src", "azurite.js")
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf(`azurite is not installed, run "make tools": %w`, err)
+	}
+	return path, nil
+}
+
+func repositoryRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			return "", errors.New("no go.mod above the working directory: run inside the repository")
+		}
+		dir = up
+	}
+}
