@@ -48,3 +48,11 @@ func (i Import) Final() bool {
 
 // Open reports whether the sweep still has to look at the import: until the wanted results are written.
 func (i Import) Open() bool { return i.Reported < i.Revision }
+
+// Phase returns the phase that the import is in: plan while planning, stage before.
+func (i *Import) Phase() *Phase {
+	if i.State == Planning {
+		return &i.Plan
+	}
+	return &i.Stage
+}

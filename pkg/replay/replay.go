@@ -1,0 +1,210 @@
+// Package replay is what operators do with failures: list the dead letters with what the ledger knows about them, and send
+// the failed steps again once their cause is mended.
+//
+// A replay selects from the ledger, not from the dead-letter queues: it raises the import's revision, reopens the failed
+// steps with a new generation and sends their messages. The dead letters of the older generation are then done with and
+// are removed by [Replay.Tidy]. It may be interrupted and repeated at any point: a step that was reopened but not sent is
+// sent by the sweep, and a message of an older generation acts on nothing.
+package replay
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"guestlist/pkg/bus"
+	"guestlist/pkg/ledger"
+	"guestlist/pkg/message"
+)
+
+// Replay lists and replays. Its fields are set once.
+type Replay struct {
+	Ledger      ledger.Store
+	Bus         bus.Sender
+	DeadLetters bus.DeadLetters
+}
+
+// Selection says which failed steps of an import to replay. Empty fields select all.
+type Selection struct {
+	Import string // required
+	Code   string // reason code, such as group.unknown
+	Guest  string // guest key
+}
+
+// Result says what a replay did.
+type Result struct {
+	Import   string `json:"import"`
+	Revision int    `json:"revision"`
+	Guests   int    `json:"guests"`   // guests with at least one step sent again
+	Messages int    `json:"messages"` // messages sent
+	Removed  int    `json:"removed"`  // dead letters completed
+}
+
+// Run replays the failed steps of one import. ledger.ErrNotFound if there is no such import; a *message.Failure if it has
+// nothing to replay.
+func (r *Replay) Run(ctx context.Context, sel Selection) (Result, error) {
+	i, err := r.Ledger.Import(ctx, sel.Import)
+	if err != nil {
+		return Result{}, fmt.Errorf("import %s: %w", sel.Import, err)
+	}
+	if i.State == ledger.Broken {
+		return r.restart(ctx, i)
+	}
+	guests, err := r.failed(ctx, sel)
+	if err != nil {
+		return Result{}, err
+	}
+	if len(guests) == 0 {
+		return Result{}, &message.Failure{Code: "replay.nothing", Text: fmt.Sprintf("Import %s has no failed step that matches. "+
+			"\"guestlist status %s\" shows what became of its rows.", i.ID, i.ID)}
+	}
+	if i, err = r.Ledger.UpdateImport(ctx, i.ID, raise); err != nil {
+		return Result{}, fmt.Errorf("raise the revision of import %s: %w", i.ID, err)
+	}
+	res := Result{Import: i.ID, Revision: i.Revision, Guests: len(guests)}
+	for _, guest := range guests {
+		n, err := r.reopen(ctx, i, guest, sel)
+		res.Messages += n
+		if err != nil {
+			return res, err
+		}
+	}
+	res.Removed, err = r.Tidy(ctx)
+	return res, err
+}
+
+func raise(i *ledger.Import) error {
+	i.Revision++
+	i.Cancelled = false
+	i.Finished = time.Time{}
+	return nil
+}
+
+// restart sends a stage or plan that failed as a whole once more.
+func (r *Replay) restart(ctx context.Context, i ledger.Import) (Result, error) {
+	now, err := r.Ledger.Now(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	i, err = r.Ledger.UpdateImport(ctx, i.ID, func(i *ledger.Import) error {
+		if i.State != ledger.Broken {
+			return ledger.ErrUnchanged
+		}
+		i.Code, i.Text = "", ""
+		if i.Plan.Generation > 0 {
+			i.State, i.Plan = ledger.Planning, ledger.Phase{Generation: i.Plan.Generation + 1, Due: now}
+		} else {
+			i.State, i.Stage = ledger.Staging, ledger.Phase{Generation: i.Stage.Generation + 1, Due: now}
+		}
+		return raise(i)
+	})
+	if err != nil {
+		return Result{}, fmt.Errorf("restart import %s: %w", i.ID, err)
+	}
+	if err := r.Bus.Send(ctx, i.Message()); err != nil {
+		return Result{}, fmt.Errorf("send the %s message of import %s: %w", i.State, i.ID, err)
+	}
+	res := Result{Import: i.ID, Revision: i.Revision, Messages: 1}
+	res.Removed, err = r.Tidy(ctx)
+	return res, err
+}
+
+// failed returns the guests of the import with a failed step that matches.
+func (r *Replay) failed(ctx context.Context, sel Selection) ([]string, error) {
+	var guests []string
+	for part := range ledger.Parts {
+		if sel.Guest != "" && ledger.PartOf(sel.Guest) != part {
+			continue
+		}
+		for e, err := range r.Ledger.ListEntries(ctx, sel.Import, part, "") {
+			if err != nil {
+				return nil, fmt.Errorf("list part %d of import %s: %w", part, sel.Import, err)
+			}
+			if (sel.Guest == "" || sel.Guest == e.Guest) && len(failures(&e, sel.Code)) > 0 {
+				guests = append(guests, e.Guest)
+			}
+		}
+	}
+	return guests, nil
+}
+
+// failures returns the failed steps to replay: the invitation alone if it failed, since the rest failed with it.
+func failures(e *ledger.Entry, code string) []*ledger.Step {
+	match := func(s *ledger.Step) bool {
+		return s.State == ledger.Ended && s.Outcome == ledger.Failed && (code == "" || s.Code == code)
+	}
+	if e.Invite.Outcome == ledger.Failed {
+		if match(&e.Invite) {
+			return []*ledger.Step{&e.Invite}
+		}
+		return nil
+	}
+	var steps []*ledger.Step
+	for _, s := range e.Steps() {
+		if match(s) {
+			steps = append(steps, s)
+		}
+	}
+	return steps
+}
+
+// reopen gives the guest's failed steps a new generation and sends their messages.
+func (r *Replay) reopen(ctx context.Context, i ledger.Import, guest string, sel Selection) (int, error) {
+	now, err := r.Ledger.Now(ctx)
+	if err != nil {
+		return 0, err
+	}
+	e, _, err := r.Ledger.UpdateEntry(ctx, i.ID, guest, func(e *ledger.Entry) error {
+		steps := failures(e, sel.Code)
+		if len(steps) == 0 {
+			return ledger.ErrUnchanged // somebody else replayed it meanwhile
+		}
+		if e.Invite.Outcome == ledger.Failed {
+			reopenRest(e)
+		}
+		for _, s := range steps {
+			s.Generation++
+			s.Send(now)
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("reopen guest %s of import %s: %w", guest, i.ID, err)
+	}
+	msgs := i.Messages(&e, func(s *ledger.Step) bool { return s.State == ledger.Sent && s.Due.Equal(now) })
+	if err := r.Bus.Send(ctx, msgs...); err != nil {
+		return 0, fmt.Errorf("send guest %s of import %s again: %w", guest, i.ID, err)
+	}
+	return len(msgs), nil
+}
+
+// reopenRest makes planned again what ended because the invitation failed.
+func reopenRest(e *ledger.Entry) {
+	for _, s := range e.Steps()[1:] {
+		if s.Outcome == ledger.Failed && s.Code == e.Invite.Code {
+			*s = ledger.Step{Generation: s.Generation + 1, State: ledger.Planned}
+		}
+	}
+}
+
+// RunEvent sends a dead-lettered upload event again, as it came, and removes its dead letter.
+func (r *Replay) RunEvent(ctx context.Context, sequence int64) error {
+	letters, err := r.DeadLetters.Browse(ctx, message.Uploads, browseLimit)
+	if err != nil {
+		return fmt.Errorf("browse the dead letters of %s: %w", message.Uploads, err)
+	}
+	for _, l := range letters {
+		if l.Sequence != sequence || l.Unreadable != nil || l.Message.Kind != message.Event {
+			continue
+		}
+		again := l.Message
+		again.Attempt, again.Delay = 1, again.Delay+1
+		if err := r.Bus.Send(ctx, again); err != nil {
+			return fmt.Errorf("send event %d again: %w", sequence, err)
+		}
+		_, err := r.DeadLetters.Remove(ctx, message.Uploads, browseLimit, func(d bus.DeadLetter) bool { return d.Sequence == sequence })
+		return err
+	}
+	return &message.Failure{Code: "replay.no-event", Text: fmt.Sprintf("Dead letter %d of queue %s is no upload event. "+
+		"\"guestlist deadletters list\" shows what is there.", sequence, message.Uploads)}
+}

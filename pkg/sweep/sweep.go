@@ -1,0 +1,211 @@
+// Package sweep looks after what messages cannot: work whose message was lost, imports that an operator cancelled,
+// reports that are due, dead letters that are done with. It runs on a timer, and is, besides planning and replay, the only
+// code that makes messages from the ledger.
+//
+// A sweep may run at any time, also while another one runs: every change is conditional, and a message sent twice ends at
+// its entry.
+package sweep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"time"
+
+	"guestlist/pkg/bus"
+	"guestlist/pkg/ledger"
+	"guestlist/pkg/message"
+)
+
+// Ledger is the part of the ledger that the sweep uses.
+type Ledger interface {
+	Now(ctx context.Context) (time.Time, error)
+	ListImports(ctx context.Context, openOnly bool) iter.Seq2[ledger.Import, error]
+	UpdateImport(ctx context.Context, id string, change func(*ledger.Import) error) (ledger.Import, error)
+	ListEntries(ctx context.Context, importID string, part int, after string) iter.Seq2[ledger.Entry, error]
+	UpdateEntries(ctx context.Context, importID string, guests []string, change func(*ledger.Entry) error) ([]ledger.Entry, error)
+	DueBefore(ctx context.Context, importID string, t time.Time) iter.Seq2[string, error]
+	Tally(ctx context.Context, importID string) (ledger.Tally, error)
+}
+
+// Sweep does one round each time Run is called. Its fields are set once.
+type Sweep struct {
+	Ledger Ledger
+	Bus    bus.Sender
+	// Tidy completes dead letters that are done with and returns how many.
+	Tidy func(ctx context.Context) (int, error)
+	// StaleAfter is how long after its due time a message counts as lost: 30 min, far beyond every delay that a message
+	// may have without telling the ledger.
+	StaleAfter time.Duration
+}
+
+// cancelled is the reason of everything that an operator's cancel ends.
+var cancelled = message.Failure{Code: "import.cancelled", Text: "An operator cancelled the import before this was done."}
+
+// batch is how many entries are changed and sent in one go.
+const batch = 40
+
+// Run sweeps every open import and then the dead letters. What goes wrong with one import does not stop the others.
+func (s *Sweep) Run(ctx context.Context) error {
+	now, err := s.Ledger.Now(ctx)
+	if err != nil {
+		return fmt.Errorf("sweep: %w", err)
+	}
+	var errs []error
+	for i, err := range s.Ledger.ListImports(ctx, true) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("list open imports: %w", err))
+			break
+		}
+		if err := s.one(ctx, i, now); err != nil {
+			errs = append(errs, fmt.Errorf("sweep import %s: %w", i.ID, err))
+		}
+	}
+	n, err := s.Tidy(ctx)
+	if n > 0 {
+		slog.InfoContext(ctx, "dead letters completed", slog.Int("count", n))
+	}
+	return errors.Join(append(errs, err)...)
+}
+
+func (s *Sweep) one(ctx context.Context, i ledger.Import, now time.Time) error {
+	switch {
+	case i.Final():
+		return s.Bus.Send(ctx, i.Message())
+	case i.State == ledger.Held, i.State == ledger.Staging:
+		return s.staging(ctx, i, now)
+	case i.State == ledger.Planning:
+		return s.phase(ctx, i, now)
+	}
+	if i.Cancelled {
+		if err := s.cancel(ctx, i, now); err != nil {
+			return err
+		}
+	} else if err := s.stale(ctx, i, now); err != nil {
+		return err
+	}
+	t, err := s.Ledger.Tally(ctx, i.ID)
+	if err != nil || t.Open > 0 {
+		return err
+	}
+	return s.Bus.Send(ctx, i.Message())
+}
+
+// staging ends a cancelled import that has no entries yet; otherwise it looks for a lost stage message.
+func (s *Sweep) staging(ctx context.Context, i ledger.Import, now time.Time) error {
+	if !i.Cancelled {
+		return s.phase(ctx, i, now)
+	}
+	i, err := s.Ledger.UpdateImport(ctx, i.ID, func(i *ledger.Import) error {
+		if i.State != ledger.Held && i.State != ledger.Staging {
+			return ledger.ErrUnchanged
+		}
+		i.State, i.Code, i.Text = ledger.Refused, cancelled.Code, cancelled.Text
+		i.Stage.Due = time.Time{}
+		return nil
+	})
+	if err != nil || !i.Final() {
+		return err
+	}
+	return s.Bus.Send(ctx, i.Message())
+}
+
+// phase sends a stage or plan message again that is long overdue.
+func (s *Sweep) phase(ctx context.Context, i ledger.Import, now time.Time) error {
+	lost := func(p ledger.Phase) bool { return !p.Due.IsZero() && now.Sub(p.Due) > s.StaleAfter }
+	if !lost(*i.Phase()) {
+		return nil
+	}
+	state := i.State
+	i, err := s.Ledger.UpdateImport(ctx, i.ID, func(i *ledger.Import) error {
+		if i.State != state || !lost(*i.Phase()) {
+			return ledger.ErrUnchanged
+		}
+		p := i.Phase()
+		p.Generation, p.Due = p.Generation+1, now
+		return nil
+	})
+	if err != nil || i.State != state {
+		return err
+	}
+	slog.WarnContext(ctx, "message lost; sent again", slog.String("import_id", i.ID), slog.String("state", string(state)))
+	return s.Bus.Send(ctx, i.Message())
+}
+
+// cancel ends everything that is open.
+func (s *Sweep) cancel(ctx context.Context, i ledger.Import, now time.Time) error {
+	for part := range ledger.Parts {
+		var open []string
+		for e, err := range s.Ledger.ListEntries(ctx, i.ID, part, "") {
+			if err != nil {
+				return err
+			}
+			if !e.Ended() {
+				open = append(open, e.Guest)
+			}
+		}
+		if len(open) == 0 {
+			continue
+		}
+		_, err := s.Ledger.UpdateEntries(ctx, i.ID, open, func(e *ledger.Entry) error {
+			if e.Ended() {
+				return ledger.ErrUnchanged
+			}
+			e.EndAll(ledger.Cancelled, &cancelled, now)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stale sends again, with a new generation, what was sent and is long overdue.
+func (s *Sweep) stale(ctx context.Context, i ledger.Import, now time.Time) error {
+	limit := now.Add(-s.StaleAfter)
+	var guests []string
+	for guest, err := range s.Ledger.DueBefore(ctx, i.ID, limit) {
+		if err != nil {
+			return err
+		}
+		if guests = append(guests, guest); len(guests) == batch {
+			if err := s.resend(ctx, i, guests, limit, now); err != nil {
+				return err
+			}
+			guests = nil
+		}
+	}
+	return s.resend(ctx, i, guests, limit, now)
+}
+
+func (s *Sweep) resend(ctx context.Context, i ledger.Import, guests []string, limit, now time.Time) error {
+	if len(guests) == 0 {
+		return nil
+	}
+	changed, err := s.Ledger.UpdateEntries(ctx, i.ID, guests, func(e *ledger.Entry) error {
+		any := false
+		for _, step := range e.Steps() {
+			if step.State == ledger.Sent && step.Due.Before(limit) {
+				step.Generation++
+				step.Send(now)
+				any = true
+			}
+		}
+		if !any {
+			return ledger.ErrUnchanged
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	var out []message.Message
+	for _, e := range changed {
+		out = append(out, i.Messages(&e, func(st *ledger.Step) bool { return st.State == ledger.Sent && st.Due.Equal(now) })...)
+	}
+	slog.WarnContext(ctx, "messages lost; sent again", slog.String("import_id", i.ID), slog.Int("count", len(out)))
+	return s.Bus.Send(ctx, out...)
+}

@@ -1,0 +1,171 @@
+// Package work is the format of the files that an import keeps in container "work" between reading the upload and
+// reporting on it: the judged rows, as JSON lines, divided by guest key into [ledger.Parts] parts, and one file of
+// rejected rows. Within a part the rows have the order of the upload. A part without rows has no file.
+//
+// Files are written whole or not at all and always under the same names, so that a stage that is repeated after a crash
+// overwrites what the first one left.
+package work
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+
+	"guestlist/pkg/blobstore"
+	"guestlist/pkg/ledger"
+	"guestlist/pkg/message"
+)
+
+// Container is the blob container of work files.
+const Container = "work"
+
+// Rejected is the number of the part of rejected rows.
+const Rejected = ledger.Parts
+
+// Row is one judged row of an upload.
+type Row struct {
+	Line        int               `json:"line"`
+	Cells       []string          `json:"cells"`
+	Guest       string            `json:"guest,omitempty"`
+	Address     string            `json:"address,omitempty"`
+	DisplayName string            `json:"displayName,omitempty"`
+	Text        string            `json:"text,omitempty"`
+	RedirectURL string            `json:"redirectUrl,omitempty"`
+	CC          string            `json:"cc,omitempty"`
+	Language    string            `json:"language,omitempty"`
+	Targets     []ledger.Target   `json:"targets,omitempty"`  // those refused by the judges have ended as rejected
+	Warnings    []message.Failure `json:"warnings,omitempty"` // what a person should know about a good row
+	Problems    []message.Failure `json:"problems,omitempty"` // why a rejected row was rejected
+}
+
+// Blobs is the part of a blob store that this package uses.
+type Blobs interface {
+	Create(ctx context.Context, container, path string) blobstore.Writer
+	Open(ctx context.Context, container, path, etag string) (io.ReadCloser, blobstore.Info, error)
+}
+
+// Path returns the path of a file of an import in [Container].
+func Path(importID, name string) string { return importID + "/" + name }
+
+func partName(part int) string {
+	if part == Rejected {
+		return "rejected.jsonl"
+	}
+	return fmt.Sprintf("part-%02d.jsonl", part)
+}
+
+const headerName = "header.json"
+
+// Writer writes the work files of one import. It is used by one goroutine.
+type Writer struct {
+	ctx      context.Context
+	blobs    Blobs
+	importID string
+	parts    [ledger.Parts + 1]*part
+}
+
+type part struct {
+	blob blobstore.Writer
+	enc  *json.Encoder
+}
+
+// NewWriter starts the work files of an import. Close or Abort must be called.
+func NewWriter(ctx context.Context, blobs Blobs, importID string) *Writer {
+	return &Writer{ctx: ctx, blobs: blobs, importID: importID}
+}
+
+// Header writes the column names of the upload.
+func (w *Writer) Header(names []string) error {
+	blob := w.blobs.Create(w.ctx, Container, Path(w.importID, headerName))
+	if err := json.NewEncoder(blob).Encode(names); err != nil {
+		blob.Abort()
+		return fmt.Errorf("write the header of import %s: %w", w.importID, err)
+	}
+	return blob.Close()
+}
+
+// Add writes a row to its guest's part, or to the rejected rows if it has problems.
+func (w *Writer) Add(r Row) error {
+	n := Rejected
+	if len(r.Problems) == 0 {
+		n = ledger.PartOf(r.Guest)
+	}
+	if w.parts[n] == nil {
+		blob := w.blobs.Create(w.ctx, Container, Path(w.importID, partName(n)))
+		w.parts[n] = &part{blob: blob, enc: json.NewEncoder(blob)}
+	}
+	if err := w.parts[n].enc.Encode(r); err != nil {
+		return fmt.Errorf("write row %d of import %s: %w", r.Line, w.importID, err)
+	}
+	return nil
+}
+
+// Close makes all files visible. After an error some may be; writing all again mends it.
+func (w *Writer) Close() error {
+	var errs []error
+	for _, p := range w.parts {
+		if p != nil {
+			errs = append(errs, p.blob.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Abort drops what was not closed.
+func (w *Writer) Abort() {
+	for _, p := range w.parts {
+		if p != nil {
+			p.blob.Abort()
+		}
+	}
+}
+
+// Header reads the column names of an import's upload; nil if there are none.
+func Header(ctx context.Context, blobs Blobs, importID string) ([]string, error) {
+	r, _, err := blobs.Open(ctx, Container, Path(importID, headerName), "")
+	if errors.Is(err, blobstore.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the header of import %s: %w", importID, err)
+	}
+	defer r.Close()
+	var names []string
+	if err := json.NewDecoder(r).Decode(&names); err != nil {
+		return nil, fmt.Errorf("read the header of import %s: %w", importID, err)
+	}
+	return names, nil
+}
+
+// Rows yields the rows of one part, or of [Rejected], in the order of the upload.
+func Rows(ctx context.Context, blobs Blobs, importID string, part int) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		r, _, err := blobs.Open(ctx, Container, Path(importID, partName(part)), "")
+		if errors.Is(err, blobstore.ErrNotFound) {
+			return
+		}
+		if err != nil {
+			yield(Row{}, fmt.Errorf("open part %d of import %s: %w", part, importID, err))
+			return
+		}
+		defer r.Close()
+		for dec := json.NewDecoder(bufio.NewReaderSize(r, 64<<10)); ; {
+			var row Row
+			err := dec.Decode(&row)
+			if err == io.EOF {
+				return
+			}
+			if err != nil {
+				yield(row, fmt.Errorf("read part %d of import %s: %w", part, importID, err))
+				return
+			}
+			if !yield(row, nil) {
+				return
+			}
+		}
+	}
+}
