@@ -1,0 +1,101 @@
+package memledger
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"maps"
+	"slices"
+
+	"guestlist/pkg/ledger"
+)
+
+// CreateImport implements [ledger.Imports].
+func (s *Store) CreateImport(ctx context.Context, i ledger.Import) (ledger.Import, bool, error) {
+	if err := ctx.Err(); err != nil {
+		return ledger.Import{}, false, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if stored, ok := s.imports[i.ID]; ok {
+		return stored, false, nil
+	}
+	return s.putImport(i), true, nil
+}
+
+// Import implements [ledger.Imports].
+func (s *Store) Import(ctx context.Context, id string) (ledger.Import, error) {
+	if err := ctx.Err(); err != nil {
+		return ledger.Import{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i, ok := s.imports[id]
+	if !ok {
+		return ledger.Import{}, missing("import", id)
+	}
+	return i, nil
+}
+
+// UpdateImport implements [ledger.Imports]. change runs without the lock, so it may call the store, and runs again if the
+// row changed meanwhile.
+func (s *Store) UpdateImport(ctx context.Context, id string, change func(*ledger.Import) error) (ledger.Import, error) {
+	for {
+		old, err := s.Import(ctx, id)
+		if err != nil {
+			return ledger.Import{}, err
+		}
+		i := old
+		if err := change(&i); errors.Is(err, ledger.ErrUnchanged) {
+			return old, nil
+		} else if err != nil {
+			return ledger.Import{}, err
+		}
+		i.ID = id
+		if stored, ok := s.replaceImport(i, old.Version); ok {
+			return stored, nil
+		}
+	}
+}
+
+func (s *Store) replaceImport(i ledger.Import, version string) (ledger.Import, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.imports[i.ID].Version != version {
+		return ledger.Import{}, false
+	}
+	return s.putImport(i), true
+}
+
+// ListImports implements [ledger.Imports].
+func (s *Store) ListImports(ctx context.Context, openOnly bool) iter.Seq2[ledger.Import, error] {
+	return func(yield func(ledger.Import, error) bool) {
+		for _, id := range s.importIDs() {
+			i, err := s.Import(ctx, id)
+			if err != nil {
+				yield(ledger.Import{}, err)
+				return
+			}
+			if openOnly && !i.Open() {
+				continue
+			}
+			if !yield(i, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (s *Store) importIDs() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.imports))
+}
+
+func (s *Store) putImport(i ledger.Import) ledger.Import {
+	i.Created, i.Finished = utc(i.Created), utc(i.Finished)
+	i.Stage.Due, i.Plan.Due = utc(i.Stage.Due), utc(i.Plan.Due)
+	i.Version = s.version()
+	s.imports[i.ID] = i
+	return i
+}
