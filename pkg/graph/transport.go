@@ -1,0 +1,151 @@
+package graph
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	khttp "github.com/microsoft/kiota-http-go"
+)
+
+const (
+	maxAnswer  = 8 << 20  // an application with the most app roles allowed stays far below
+	maxRefusal = 64 << 10 // error bodies are a few hundred bytes
+)
+
+// httpClient builds the SDK's pipeline with two of its handlers only. Without the retry handler, because it sleeps in the
+// process and cannot be switched off by its options; without compression, because together with retries it corrupts
+// bodies; redirects stay within the host, since a body holds a person's address.
+func httpClient(base http.RoundTripper) *http.Client {
+	if base == nil {
+		base = keepAlive()
+	}
+	redirects := khttp.NewRedirectHandlerWithOptions(khttp.RedirectHandlerOptions{MaxRedirects: 3, ShouldRedirect: sameOrigin})
+	return &http.Client{
+		Transport: khttp.NewCustomTransportWithParentTransport(&transport{base}, khttp.NewParametersNameDecodingHandler(), redirects),
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse // the SDK's handler has followed what may be followed
+		},
+	}
+}
+
+// keepAlive keeps as many idle connections as one process has calls under way (host.json allows 64 assignments); the
+// default of two would open a new one for nearly every call over HTTP/1.
+func keepAlive() http.RoundTripper {
+	d, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultTransport
+	}
+	t := d.Clone()
+	t.MaxIdleConnsPerHost = 64
+	return t
+}
+
+func sameOrigin(req *http.Request, res *http.Response) bool {
+	to, err := res.Location()
+	return err == nil && to.Host == req.URL.Host && to.Scheme == req.URL.Scheme
+}
+
+// exchange is what is known of one call's last request, whatever the SDK makes of it: it reports an answer that is not
+// JSON, such as a gateway's page, without its status.
+type exchange struct {
+	sent   bool // a request was handed to the network
+	status int
+	header http.Header
+	body   []byte // of a refusal
+}
+
+type exchangeKey struct{}
+
+// transport is the innermost part of the pipeline: it sends the body with its length and notes the answer.
+type transport struct{ base http.RoundTripper }
+
+// RoundTrip sends one request.
+func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	req, err := withLength(req)
+	if err != nil {
+		return nil, err
+	}
+	x, ok := req.Context().Value(exchangeKey{}).(*exchange)
+	if !ok {
+		return t.base.RoundTrip(req)
+	}
+	*x = exchange{sent: true}
+	res, err := t.base.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	x.status, x.header = res.StatusCode, res.Header
+	return res, x.keep(res)
+}
+
+// withLength gives req a body of its own with a known length. The SDK sends bodies of unknown length, in chunks, and
+// follows a redirect with the drained body of the first request.
+func withLength(req *http.Request) (*http.Request, error) {
+	own := req.Clone(req.Context())
+	own.Header.Set("User-Agent", "guestlist")
+	body, ok := req.Body.(io.ReadSeeker)
+	if !ok {
+		return own, nil
+	}
+	if _, err := body.Seek(0, io.SeekStart); err != nil {
+		return nil, fmt.Errorf("rewind the request body: %w", err)
+	}
+	b, err := io.ReadAll(body)
+	if err != nil {
+		return nil, fmt.Errorf("read the request body: %w", err)
+	}
+	own.ContentLength = int64(len(b))
+	own.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
+	own.Body, err = own.GetBody()
+	return own, err
+}
+
+// keep copies a refusal's body and bounds what anybody reads of an answer. An error while reading is left to whoever
+// reads on: the status is known, and that is what counts.
+func (x *exchange) keep(res *http.Response) error {
+	rest := res.Body
+	var read io.Reader = rest
+	if res.StatusCode >= 400 {
+		x.body, _ = io.ReadAll(io.LimitReader(rest, maxRefusal))
+		read = http.NoBody
+		disarm(res.Header)
+	}
+	res.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(read, maxAnswer), rest}
+	return nil
+}
+
+var quotedClaims = regexp.MustCompile(`claims="[^",]*"`)
+
+// disarm drops a challenge that the SDK would panic on: one that names claims without quotes round the value.
+func disarm(h http.Header) {
+	const challenge = "WWW-Authenticate"
+	if v := h.Get(challenge); v != "" && !quotedClaims.MatchString(v) {
+		h.Del(challenge)
+	}
+}
+
+// credential marks errors of the wrapped credential, to be told from those of Microsoft Graph.
+type credential struct{ azcore.TokenCredential }
+
+// GetToken asks the wrapped credential.
+func (c credential) GetToken(ctx context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	t, err := c.TokenCredential.GetToken(ctx, o)
+	if err != nil {
+		return t, &tokenError{err}
+	}
+	return t, nil
+}
+
+type tokenError struct{ error }
+
+// Unwrap returns the credential's own error.
+func (e *tokenError) Unwrap() error { return e.error }
