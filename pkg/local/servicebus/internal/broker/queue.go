@@ -1,0 +1,220 @@
+package broker
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"sync"
+	"time"
+
+	"guestlist/pkg/local/servicebus/internal/amqp"
+)
+
+// Token is a lock token in RFC 4122 byte order.
+type Token = amqp.UUID
+
+// Message is one message as a consumer or a browser sees it: a copy that later changes of the queue do not touch.
+type Message struct {
+	Content       *amqp.Message // as it was sent; shared, never changed
+	Extra         amqp.Map      // application properties that settling added
+	Sequence      int64
+	Enqueued      time.Time
+	DeliveryCount uint32 // failed deliveries so far
+	Token         Token  // zero if not locked
+	LockedUntil   time.Time
+	State         State
+}
+
+// State tells where a message is.
+type State int32
+
+// The states, with the numbers that the service uses in x-opt-message-state. A locked message keeps the state it had.
+const (
+	Active State = iota
+	Deferred
+	Scheduled
+)
+
+// entry is a message in a queue. Its fields are guarded by the queue's mutex.
+type entry struct {
+	Message
+	expires time.Time // end of the time to live; zero: never
+	locked  bool
+	due     time.Time // when the timer must look at it; zero: never
+	timerAt int       // index in Queue.timers, -1 if not there
+	readyAt int       // index in Queue.ready, -1 if not there
+	gone    bool      // removed, but still in Queue.log
+	counted bool      // in the broker's count of busy messages
+}
+
+// Queue is one queue or dead-letter queue.
+type Queue struct {
+	opts Options
+	dead *Queue // nil in a dead-letter queue
+	busy *busy
+
+	mu        sync.Mutex
+	sequence  int64
+	log       log
+	ready     heapOf[readyOrder]
+	timers    heapOf[dueOrder]
+	locks     map[Token]*entry
+	history   history
+	consumers []*Subscription
+	next      int // the consumer whose turn it is
+	timer     *time.Timer
+	timerFor  time.Time
+	stopped   bool
+	totals    Totals
+}
+
+// Totals counts what happened to a queue since it was made.
+type Totals struct {
+	Sent, Completed, Abandoned, LockExpired, DuplicatesDropped, DeadLettered, Expired int64
+}
+
+func newQueue(o Options, busy *busy) *Queue {
+	q := &Queue{opts: o, busy: busy, locks: map[Token]*entry{}, history: history{window: o.DuplicateWindow}}
+	q.timer = time.AfterFunc(time.Hour, q.tick)
+	q.timer.Stop()
+	return q
+}
+
+// Options returns what the queue was made with.
+func (q *Queue) Options() Options { return q.opts }
+
+// Send adds the messages, all at once, and returns their sequence numbers. A message whose at is in the future is
+// scheduled for it. With duplicate detection a message whose id was sent within the window is dropped without a sign.
+func (q *Queue) Send(messages ...*amqp.Message) []int64 {
+	now := time.Now()
+	numbers := make([]int64, len(messages))
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for i, m := range messages {
+		numbers[i] = q.add(m, now)
+	}
+	q.dispatch(now)
+	return numbers
+}
+
+func (q *Queue) add(m *amqp.Message, now time.Time) int64 {
+	if m.ID() == "" {
+		m.SetID(newID())
+	}
+	q.sequence++
+	q.totals.Sent++
+	if q.history.seen(m.ID(), now) {
+		q.totals.DuplicatesDropped++
+		return q.sequence
+	}
+	e := &entry{Message: Message{Content: m, Sequence: q.sequence, Enqueued: now}, timerAt: -1, readyAt: -1}
+	if at := m.TimeAnnotation("x-opt-scheduled-enqueue-time"); at.After(now) {
+		e.State, e.due = Scheduled, at
+	}
+	q.log.add(e)
+	q.place(e)
+	return e.Sequence
+}
+
+func newID() string {
+	var id [16]byte
+	rand.Read(id[:])
+	return hex.EncodeToString(id[:])
+}
+
+// place puts an entry where its state says: among the ready ones or not, under the timer or not, counted as busy or not.
+func (q *Queue) place(e *entry) {
+	isReady := e.State == Active && !e.locked && !e.gone
+	if isReady && e.readyAt < 0 {
+		q.ready.push(e)
+	} else if !isReady && e.readyAt >= 0 {
+		q.ready.remove(e.readyAt)
+	}
+	if isReady && e.Content.TTL != nil && q.dead != nil {
+		e.expires = e.Enqueued.Add(time.Duration(*e.Content.TTL) * time.Millisecond)
+		e.due = e.expires
+	}
+	q.setTimer(e)
+	if isBusy := !e.gone && (e.locked || e.State != Deferred); isBusy != e.counted {
+		e.counted = isBusy
+		if isBusy {
+			q.busy.add(1)
+		} else {
+			q.busy.add(-1)
+		}
+	}
+}
+
+func (q *Queue) setTimer(e *entry) {
+	switch want := !e.gone && !e.due.IsZero(); {
+	case want && e.timerAt < 0:
+		q.timers.push(e)
+	case want:
+		q.timers.fix(e.timerAt)
+	case e.timerAt >= 0:
+		q.timers.remove(e.timerAt)
+	}
+	q.arm()
+}
+
+// arm sets the one timer for the earliest due entry.
+func (q *Queue) arm() {
+	switch {
+	case q.stopped || len(q.timers.all) == 0:
+		q.timer.Stop()
+		q.timerFor = time.Time{}
+	case !q.timers.all[0].due.Equal(q.timerFor):
+		q.timerFor = q.timers.all[0].due
+		q.timer.Reset(time.Until(q.timerFor))
+	}
+}
+
+func (q *Queue) stop() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.stopped = true
+	q.arm()
+}
+
+// tick handles every entry that is due.
+func (q *Queue) tick() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	now := time.Now()
+	q.timerFor = time.Time{}
+	for len(q.timers.all) > 0 && !q.timers.all[0].due.After(now) {
+		q.handleDue(q.timers.all[0], now)
+	}
+	q.arm()
+	q.dispatch(now)
+}
+
+func (q *Queue) handleDue(e *entry, now time.Time) {
+	switch {
+	case e.locked:
+		q.totals.LockExpired++
+		q.unlock(e)
+		q.failDelivery(e)
+	case e.State == Scheduled:
+		q.activate(e, now)
+	default:
+		q.totals.Expired++
+		q.remove(e)
+	}
+}
+
+// activate makes a scheduled message active. As in the service it gets a new sequence number, as if sent now.
+func (q *Queue) activate(e *entry, now time.Time) {
+	q.sequence++
+	fresh := &entry{Message: e.Message, timerAt: -1, readyAt: -1}
+	fresh.Sequence, fresh.Enqueued, fresh.State = q.sequence, now, Active
+	q.log.add(fresh)
+	q.place(fresh)
+	q.remove(e)
+}
+
+// remove takes an entry out of the queue.
+func (q *Queue) remove(e *entry) {
+	q.unlock(e)
+	q.log.remove(e)
+	q.place(e)
+}
