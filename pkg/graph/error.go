@@ -19,8 +19,9 @@ const (
 	Tenant      Class = "tenant"      // the tenant takes no invitations at all
 	Auth        Class = "auth"        // the identity lacks a permission, or the target is closed to it
 
+	Absent Class = "absent" // no such object; such an error matches ErrNotFound
+
 	already Class = "already" // done before: no error to callers
-	absent  Class = "absent"  // becomes ErrNotFound
 )
 
 // NoToken is the Code of an error whose request was never sent because the credential gave no token.
@@ -62,6 +63,9 @@ func (e *Error) Error() string {
 
 // Unwrap returns what the network or the credential said, if it was that; errors.Is finds the context's errors.
 func (e *Error) Unwrap() error { return e.cause }
+
+// Is makes an error of class Absent match [ErrNotFound].
+func (e *Error) Is(target error) bool { return target == ErrNotFound && e.Class == Absent }
 
 // Certain reports whether the call certainly changed nothing: Microsoft Graph refused it (4xx), or it was never sent. A
 // 5xx, a time-out and a lost connection are uncertain.

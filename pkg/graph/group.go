@@ -89,6 +89,9 @@ func (c *Client) IsMember(ctx context.Context, groupID, userID string) (bool, er
 	}
 	var page struct{ Value *[]object }
 	err = c.read(ctx, call{op: ReadMembership}, info, &page, &page.Value)
+	if e, ok := errors.AsType[*Error](err); ok && e.Class == Absent && strings.Contains(e.Message, userID) {
+		return false, nil // some directories answer so to a filter by an id that is no member's
+	}
 	if err != nil {
 		return false, fmt.Errorf("group %s: %w", groupID, err)
 	}

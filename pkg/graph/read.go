@@ -3,7 +3,6 @@ package graph
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	kiota "github.com/microsoft/kiota-abstractions-go"
@@ -12,13 +11,9 @@ import (
 	"github.com/microsoftgraph/msgraph-sdk-go/users"
 )
 
-// read sends a request whose answer must hold a certain part; without it the answer is not what it claims to be. An
-// absent object is ErrNotFound.
+// read sends a request whose answer must hold a certain part; without it the answer is not what it claims to be.
 func (c *Client) read(ctx context.Context, k call, info *kiota.RequestInformation, answer, part any) error {
 	err := c.do(ctx, k, info, answer)
-	if e, ok := errors.AsType[*Error](err); ok && e.Class == absent {
-		return fmt.Errorf("%w (request %s)", ErrNotFound, e.RequestID)
-	}
 	if err == nil && empty(part) {
 		return &Error{Operation: k.op, Status: 200, Class: Transient, sent: true, Message: "the answer lacks what was asked for"}
 	}

@@ -1,0 +1,11 @@
+package graph
+
+import "slices"
+
+// Rules is how many rows the table has.
+func Rules() int { return len(rules) }
+
+// Row is the index of the row that classifies e, or -1.
+func Row(e *Error) int {
+	return slices.IndexFunc(rules, func(r rule) bool { return r.matches(e) })
+}

@@ -1,0 +1,241 @@
+package graph_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"guestlist/pkg/graph"
+)
+
+// roundTrip is a transport made of a function.
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func TestNetworkTroubleIsTransientAndTellsWhetherItIsCertain(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		err     error
+		certain bool
+	}{
+		"no connection": {&net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}, true},
+		"reset":         {&net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}, false},
+		"cut":           {io.ErrUnexpectedEOF, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := client(t, graph.Config{HTTP: roundTrip(func(*http.Request) (*http.Response, error) { return nil, tc.err })})
+			for op, run := range operations(c) {
+				err := run(t.Context())
+				e, ok := errors.AsType[*graph.Error](err)
+				if !ok || e.Class != graph.Transient || e.Certain() != tc.certain || e.Operation != op || !errors.Is(err, tc.err) {
+					t.Errorf("%s: %+v (%v)", op, e, err)
+				}
+				noSecrets(t, err.Error())
+			}
+		})
+	}
+}
+
+func TestAServerThatHangsUpIsUncertain(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go hangUp(l)
+	_, err = client(t, graph.Config{Endpoint: "http://" + l.Addr().String()}).Invite(t.Context(), invitation())
+	if e, ok := errors.AsType[*graph.Error](err); !ok || e.Certain() || e.Class != graph.Transient {
+		t.Errorf("%v", err)
+	}
+}
+
+// hangUp closes every connection as soon as something was sent on it.
+func hangUp(l net.Listener) {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		_, _ = conn.Read(make([]byte, 1))
+		_ = conn.Close()
+	}
+}
+
+func TestAnAnswerCutShortIsUncertain(t *testing.T) {
+	t.Parallel()
+	f := serve(t, answer{201, `{"invitedUser":{"id`, map[string]string{"Content-Length": "500"}})
+	_, err := f.client(t).Invite(t.Context(), invitation())
+	if e, ok := errors.AsType[*graph.Error](err); !ok || e.Certain() || e.Class != graph.Transient || e.Status != 201 {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestEveryCallEndsAfterHalfAMinute(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := client(t, graph.Config{HTTP: roundTrip(func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		})})
+		for op, run := range operations(c) {
+			began := time.Now()
+			err := run(t.Context())
+			if took := time.Since(began); took != 30*time.Second || !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s: %v after %s", op, err, took)
+			}
+			if e, ok := errors.AsType[*graph.Error](err); !ok || e.Certain() {
+				t.Errorf("%s: a time-out is uncertain: %v", op, err)
+			}
+		}
+	})
+}
+
+func TestRedirectsWithinTheHostKeepTheBody(t *testing.T) {
+	t.Parallel()
+	f := serve(t, answer{307, "", map[string]string{"Location": "/v1.0/elsewhere"}}, answer{201, `{"invitedUser":{"id":"u"}}`, nil})
+	got, err := f.client(t).Invite(t.Context(), invitation())
+	if err != nil || got.UserID != "u" {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	r := f.requests()
+	if len(r) != 2 || r[1].URI != "/v1.0/elsewhere" || r[1].Body != r[0].Body || r[0].Body == "" {
+		t.Errorf("requests %+v", r)
+	}
+}
+
+func TestRedirectsToAnotherHostAreNotFollowed(t *testing.T) {
+	t.Parallel()
+	other := serve(t, answer{201, `{"invitedUser":{"id":"u"}}`, nil})
+	f := serve(t, answer{307, "", map[string]string{"Location": other.URL + "/v1.0/invitations"}})
+	if _, err := f.client(t).Invite(t.Context(), invitation()); err == nil {
+		t.Error("no error")
+	}
+	if n := len(other.requests()); n != 0 {
+		t.Errorf("the other host got %d requests with a person's address", n)
+	}
+}
+
+func TestNothingIsRetriedInTheProcess(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{429, 500, 502, 503, 504} {
+		f := serve(t, answer{status, "", map[string]string{"Retry-After": "1"}})
+		for _, run := range operations(f.client(t)) {
+			_ = run(t.Context())
+		}
+		if n := len(f.requests()); n != 8 {
+			t.Errorf("%d: %d requests for 8 calls", status, n)
+		}
+	}
+}
+
+func TestTokensAreForTheServiceItself(t *testing.T) {
+	t.Parallel()
+	f := serve(t, answer{200, `{"id":"u"}`, nil})
+	for endpoint, scope := range map[string]string{
+		f.URL:                         "https://graph.microsoft.com/.default",
+		"":                            "https://graph.microsoft.com/.default",
+		"https://graph.example.test/": "https://graph.example.test/.default",
+	} {
+		cred := &tokens{}
+		c := client(t, graph.Config{Endpoint: endpoint, Credential: cred, HTTP: roundTrip(func(r *http.Request) (*http.Response, error) {
+			if r.Header.Get("Authorization") != "Bearer token" {
+				t.Errorf("%s: no token was sent", endpoint)
+			}
+			return &http.Response{StatusCode: 204, Body: http.NoBody, Header: http.Header{}}, nil
+		})})
+		if _, err := c.AddMember(t.Context(), groupID, userID); err != nil {
+			t.Error(err)
+		}
+		if len(cred.asked) != 1 || len(cred.asked[0].Scopes) != 1 || cred.asked[0].Scopes[0] != scope {
+			t.Errorf("%s: asked for %+v, want %s", endpoint, cred.asked, scope)
+		}
+	}
+}
+
+func TestWithoutATokenNothingIsSent(t *testing.T) {
+	t.Parallel()
+	f := serve(t, answer{200, `{"id":"u"}`, nil})
+	broken := errors.New("ManagedIdentityCredential: no identity\nGET http://127.0.0.1:41000/token")
+	c := client(t, graph.Config{Endpoint: f.URL, Credential: &tokens{err: broken}})
+	for op, run := range operations(c) {
+		err := run(t.Context())
+		e, ok := errors.AsType[*graph.Error](err)
+		if !ok || e.Code != graph.NoToken || e.Class != graph.Transient || !e.Certain() || !errors.Is(err, broken) {
+			t.Errorf("%s: %+v", op, e)
+		}
+		noSecrets(t, err.Error())
+	}
+	if n := len(f.requests()); n != 0 {
+		t.Errorf("%d requests without a token", n)
+	}
+}
+
+func TestAClaimsChallengeIsAnsweredOnce(t *testing.T) {
+	t.Parallel()
+	const claims = `Bearer realm="", error="insufficient_claims", claims="eyJ4IjoxfQ=="`
+	f := serve(t, answer{401, "", map[string]string{"WWW-Authenticate": claims}}, answer{200, `{"id":"u"}`, nil})
+	cred := &tokens{}
+	c := client(t, graph.Config{Endpoint: f.URL, Credential: cred})
+	if _, err := c.User(t.Context(), userID); err != nil {
+		t.Fatal(err)
+	}
+	if len(cred.asked) != 2 || cred.asked[1].Claims != `{"x":1}` {
+		t.Errorf("asked for %+v", cred.asked)
+	}
+}
+
+func TestAMalformedChallengeIsARefusalLikeAnyOther(t *testing.T) {
+	t.Parallel()
+	for _, challenge := range []string{`Bearer claims=abc`, `Bearer claims`, `Bearer realm="x", claims=`, `Bearer`, `Bearer claims="`} {
+		f := serve(t, answer{401, "", map[string]string{"WWW-Authenticate": challenge}})
+		_, err := f.client(t).User(t.Context(), userID)
+		if e, ok := errors.AsType[*graph.Error](err); !ok || e.Class != graph.Auth {
+			t.Errorf("%s: %v", challenge, err)
+		}
+	}
+}
+
+func TestNewRefusesEndpointsThatWouldLeakTokens(t *testing.T) {
+	t.Parallel()
+	for _, endpoint := range []string{"http://graph.microsoft.com", "http://127.0.0.2:80", "http://10.0.0.1", "graph.microsoft.com", "ftp://localhost",
+		"https://graph.microsoft.com/v1.0", "https://graph.microsoft.com?x=1", "https://user:pass@graph.microsoft.com", "https://", "://"} {
+		_, err := graph.New(graph.Config{Endpoint: endpoint})
+		if err == nil {
+			t.Errorf("%s was accepted", endpoint)
+		} else if strings.Contains(err.Error(), "pass@") {
+			t.Errorf("the error shows a password: %v", err)
+		}
+	}
+	for _, endpoint := range []string{"", "https://graph.microsoft.us", "http://localhost:7080", "http://127.0.0.1:7080/", "http://[::1]:7080"} {
+		if _, err := graph.New(graph.Config{Endpoint: endpoint}); err != nil {
+			t.Errorf("%s: %v", endpoint, err)
+		}
+	}
+}
+
+func TestErrorsNeverRepeatTheAddress(t *testing.T) {
+	t.Parallel()
+	text := "Invalid filter clause: mail eq 'ANA.o''hara@partner.example'; ana.o'hara@partner.example, ana.o%27hara%40partner.example, " +
+		"ana.o'hara_partner.example#EXT#@, Boss@contoso.example"
+	f := serve(t, refusal(400, "BadRequest", text))
+	c := f.client(t)
+	_, find := c.Find(t.Context(), address)
+	_, invite := c.Invite(t.Context(), invitation())
+	for _, err := range []error{find, invite} {
+		if s := err.Error(); !strings.Contains(s, "(address)") || !strings.Contains(s, "Invalid filter clause") {
+			t.Errorf("%s", s)
+		}
+	}
+	noSecrets(t, strings.ReplaceAll(find.Error(), "Boss@", ""))
+	noSecrets(t, invite.Error())
+}
