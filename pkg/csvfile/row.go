@@ -66,7 +66,7 @@ const (
 
 // Limits of a file.
 const (
-	MaxText   = 10_000  // characters of the invitation text
+	MaxText   = 10_000   // characters of the invitation text
 	MaxField  = 64 << 10 // bytes of a cell
 	MaxRecord = 1 << 20  // bytes of a record in the file, and so of the memory that reading takes
 	MaxCells  = 1_000    // cells of a record; what follows stays in the last one
