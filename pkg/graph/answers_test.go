@@ -64,6 +64,16 @@ func TestFindFollowsEmptyPages(t *testing.T) {
 	}
 }
 
+func TestFindNeedsNoFurtherPageToSeeThatAPersonIsAmbiguous(t *testing.T) {
+	t.Parallel()
+	f := serve(t)
+	f.then(answer{200, `{"value":[{"id":"g1"},{"id":"g2"}],"@odata.nextLink":"` + f.URL + `/v1.0/users?$skiptoken=x"}`, nil})
+	_, err := f.client(t).Find(t.Context(), address)
+	if failure, ok := errors.AsType[*message.Failure](err); !ok || failure.Code != "guest.ambiguous" || len(f.requests()) != 1 {
+		t.Errorf("%v after %d requests", err, len(f.requests()))
+	}
+}
+
 func TestFindGivesUpOnEndlessPages(t *testing.T) {
 	t.Parallel()
 	f := serve(t)
@@ -183,6 +193,7 @@ func TestIdsThatCanNameNothingAreNotSent(t *testing.T) {
 			if !errors.Is(err, graph.ErrNotFound) {
 				t.Errorf("%q: %v, want ErrNotFound", id, err)
 			}
+			noSecrets(t, err.Error())
 		}
 		_, add := c.AddMember(t.Context(), groupID, id)
 		_, assign := c.AssignRole(t.Context(), spID, roleID, id)

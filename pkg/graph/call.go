@@ -156,11 +156,12 @@ const maxRetryAfter = 15 * time.Minute
 
 var idShape = regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`)
 
-// known refuses ids that can name nothing before they reach a path: an empty one would address the whole collection.
+// known refuses ids that can name nothing before they reach a path: an empty one would address the whole collection. It
+// does not repeat them, since what people put in the wrong column may be an address.
 func known(ids ...string) error {
 	for _, id := range ids {
 		if !idShape.MatchString(id) {
-			return fmt.Errorf("%q is not an object id: %w", id, ErrNotFound)
+			return fmt.Errorf("not an object id: %w", ErrNotFound)
 		}
 	}
 	return nil

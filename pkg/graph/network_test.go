@@ -6,7 +6,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"path"
+	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -136,6 +139,34 @@ func TestNothingIsRetriedInTheProcess(t *testing.T) {
 			t.Errorf("%d: %d requests for 8 calls", status, n)
 		}
 	}
+}
+
+func TestManyCallsAtOnceKeepTheirAnswersApart(t *testing.T) {
+	t.Parallel()
+	echo := roundTrip(func(r *http.Request) (*http.Response, error) {
+		id := path.Base(r.URL.Path)
+		body := `{"id":"` + id + `"}`
+		status := http.StatusOK
+		if strings.HasSuffix(id, "1") {
+			status, body = http.StatusBadRequest, `{"error":{"code":"`+id+`"}}`
+		}
+		return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(body)), Header: http.Header{}}, nil
+	})
+	c := client(t, graph.Config{Credential: &tokens{}, HTTP: echo})
+	var wg sync.WaitGroup
+	for i := range 100 {
+		wg.Go(func() {
+			id := strconv.Itoa(i)
+			got, err := c.User(t.Context(), id)
+			if e, ok := errors.AsType[*graph.Error](err); ok {
+				got.ID = e.Code
+			}
+			if got.ID != id || (err != nil) != strings.HasSuffix(id, "1") {
+				t.Errorf("%s was answered %+v, %v", id, got, err)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func TestTokensAreForTheServiceItself(t *testing.T) {

@@ -40,6 +40,7 @@ var refusals = []struct {
 	{"", refusal(504, "UnknownError", ""), outcome{graph.Transient, false, "attempt"}},
 	{"", answer{408, "", nil}, outcome{graph.Transient, false, "attempt"}},
 	{"", answer{302, "", map[string]string{"Location": "https://elsewhere.example/"}}, outcome{graph.Transient, false, "attempt"}},
+	{"", answer{302, `{"id":"u","value":[],"invitedUser":{"id":"u"}}`, nil}, outcome{graph.Transient, false, "attempt"}},
 	{"", answer{200, "<html>", map[string]string{"Content-Type": "text/html"}}, outcome{graph.Transient, false, "attempt"}},
 	{"", answer{200, "", nil}, outcome{graph.Transient, false, "attempt"}},
 	{"", answer{200, "{}", nil}, outcome{graph.Transient, false, "attempt"}},
@@ -227,7 +228,7 @@ func TestUnknownRefusalsAreKeptVerbatim(t *testing.T) {
 		t.Errorf("error %q, want %q", got, want)
 	}
 	failure, ok := errors.AsType[*message.Failure](graph.Verdict(fmt.Errorf("row 7: %w", err)))
-	if !ok || failure.Request != "inner" || !strings.Contains(failure.Text, "Reasons, “quoted” & <odd>.") {
+	if !ok || failure.Request != "inner" || !strings.Contains(failure.Text, ": Reasons, “quoted” & <odd>. Look") {
 		t.Errorf("failure %+v", failure)
 	}
 }

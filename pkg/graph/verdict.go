@@ -3,6 +3,7 @@ package graph
 import (
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"guestlist/pkg/message"
@@ -47,5 +48,6 @@ func (e *Error) failure() *message.Failure {
 	if r.reason == "" {
 		r.reason, r.advice = "graph.refused", askVerbose
 	}
-	return &message.Failure{Code: r.reason, Text: "Microsoft Graph answered: " + e.Message + " " + r.advice, Request: e.RequestID}
+	said := strings.TrimSuffix(e.Message, ".")
+	return &message.Failure{Code: r.reason, Text: "Microsoft Graph answered: " + said + ". " + r.advice, Request: e.RequestID}
 }
