@@ -73,6 +73,12 @@ func (r *Replay) Run(ctx context.Context, sel Selection) (Result, error) {
 	return res, err
 }
 
+// Count returns how many guests Run would send something for. For an import that failed as a whole it is 0.
+func (r *Replay) Count(ctx context.Context, sel Selection) (int, error) {
+	guests, err := r.failed(ctx, sel)
+	return len(guests), err
+}
+
 func raise(i *ledger.Import) error {
 	i.Revision++
 	i.Cancelled = false

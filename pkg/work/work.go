@@ -46,10 +46,26 @@ type Row struct {
 type Blobs interface {
 	Create(ctx context.Context, container, path string) blobstore.Writer
 	Open(ctx context.Context, container, path, etag string) (io.ReadCloser, blobstore.Info, error)
+	List(ctx context.Context, container, prefix string) iter.Seq2[blobstore.Info, error]
+	Delete(ctx context.Context, container, path string) error
 }
 
 // Path returns the path of a file of an import in [Container].
 func Path(importID, name string) string { return importID + "/" + name }
+
+// Parts reports which parts of an import have rows.
+func Parts(ctx context.Context, blobs Blobs, importID string) (parts [ledger.Parts]bool, err error) {
+	for b, err := range blobs.List(ctx, Container, Path(importID, "part-")) {
+		if err != nil {
+			return parts, fmt.Errorf("list the parts of import %s: %w", importID, err)
+		}
+		var n int
+		if _, err := fmt.Sscanf(b.Path, Path(importID, "part-%02d.jsonl"), &n); err == nil && n >= 0 && n < ledger.Parts {
+			parts[n] = true
+		}
+	}
+	return parts, nil
+}
 
 func partName(part int) string {
 	if part == Rejected {
@@ -104,15 +120,33 @@ func (w *Writer) Add(r Row) error {
 	return nil
 }
 
-// Close makes all files visible. After an error some may be; writing all again mends it.
+// Close makes all files visible and removes those of an earlier stage that have no rows now: it may have judged by
+// another policy. After an error, writing all again mends it.
 func (w *Writer) Close() error {
 	var errs []error
+	for b, err := range w.blobs.List(w.ctx, Container, Path(w.importID, "")) {
+		if err != nil {
+			return fmt.Errorf("list the work files of import %s: %w", w.importID, err)
+		}
+		if !w.has(b.Path) {
+			errs = append(errs, w.blobs.Delete(w.ctx, Container, b.Path))
+		}
+	}
 	for _, p := range w.parts {
 		if p != nil {
 			errs = append(errs, p.blob.Close())
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func (w *Writer) has(path string) bool {
+	for n, p := range w.parts {
+		if p != nil && path == Path(w.importID, partName(n)) {
+			return true
+		}
+	}
+	return path == Path(w.importID, headerName)
 }
 
 // Abort drops what was not closed.

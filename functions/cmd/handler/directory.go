@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"guestlist/pkg/assign"
+	"guestlist/pkg/graph"
+	"guestlist/pkg/invite"
+	"guestlist/pkg/ledger"
+	"guestlist/pkg/message"
+	"guestlist/pkg/plan"
+)
+
+// directory gives the steps Microsoft Graph in the words each of them uses, and its errors as verdicts.
+type directory struct{ graph *graph.Client }
+
+var (
+	_ invite.Directory = directory{}
+	_ assign.Directory = directory{}
+	_ plan.Directory   = directory{}
+)
+
+func (d directory) Find(ctx context.Context, address string) (string, error) {
+	a, err := d.graph.Find(ctx, address)
+	if errors.Is(err, graph.ErrNotFound) {
+		return "", nil
+	}
+	return a.ID, graph.Verdict(err)
+}
+
+func (d directory) Exists(ctx context.Context, userID string) (bool, error) {
+	_, err := d.graph.User(ctx, userID)
+	if errors.Is(err, graph.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, graph.Verdict(err)
+}
+
+func (d directory) Invite(ctx context.Context, i invite.Invitation) (string, error) {
+	made, err := d.graph.Invite(ctx, graph.Invitation{Address: i.Address, DisplayName: i.DisplayName, RedirectURL: i.RedirectURL,
+		Text: i.Text, CC: i.CC, Language: i.Language, SendMail: i.Mail})
+	if e, ok := errors.AsType[*graph.Error](err); err != nil && (!ok || !e.Certain()) {
+		return "", fmt.Errorf("%w: %w", invite.ErrUncertain, err)
+	}
+	return made.UserID, graph.Verdict(err)
+}
+
+func (d directory) AddMember(ctx context.Context, groupID, userID string) (bool, error) {
+	added, err := d.graph.AddMember(ctx, groupID, userID)
+	return added, graph.Verdict(err)
+}
+
+func (d directory) AssignRole(ctx context.Context, objectID, roleID, userID string) (bool, error) {
+	assigned, err := d.graph.AssignRole(ctx, objectID, roleID, userID)
+	return assigned, graph.Verdict(err)
+}
+
+// Group refuses what guests must never be added to, before anything is written.
+func (d directory) Group(ctx context.Context, t ledger.Target) (ledger.Target, error) {
+	g, err := d.graph.Group(ctx, t.ID)
+	if errors.Is(err, graph.ErrNotFound) {
+		return t, message.Never("group.unknown", fmt.Sprintf("The directory has no group %s. Correct the group in the file or in the source's policy.", label(t)))
+	}
+	if err != nil {
+		return t, judging(err)
+	}
+	t.Name = g.Name
+	for _, no := range []struct {
+		is        bool
+		code, why string
+	}{
+		{g.RoleAssignable, "group.role-assignable", "can carry administrator roles"},
+		{g.Dynamic, "group.dynamic", "takes its members from a rule"},
+		{g.Synced, "group.synced", "is mastered on premises"},
+		{g.MailEnabled, "group.mail-enabled", "is a mail-enabled group or distribution list"},
+	} {
+		if no.is {
+			return t, message.Never(no.code, fmt.Sprintf("Group %s %s, so Guestlist never adds guests to it. Use a plain security group.", label(t), no.why))
+		}
+	}
+	return t, nil
+}
+
+// Application finds the enterprise app and the app role to assign. Before the call t.Role is the value that the policy
+// names; after it, the role's id.
+func (d directory) Application(ctx context.Context, t ledger.Target) (ledger.Target, error) {
+	a, err := d.graph.Application(ctx, t.ID)
+	if errors.Is(err, graph.ErrNotFound) {
+		return t, message.Never("application.unknown", fmt.Sprintf("The directory has no enterprise app with application (client) ID %s. "+
+			"Correct the id in the file or in the source's policy, or add the app to the tenant.", t.ID))
+	}
+	if err != nil {
+		return t, judging(err)
+	}
+	t.Name, t.Object = a.Name, a.ObjectID
+	if a.Microsoft {
+		return t, message.Never("application.microsoft", fmt.Sprintf("%s is Microsoft's own application; Guestlist never assigns it.", label(t)))
+	}
+	return role(t, a)
+}
+
+// defaultRole may be assigned only if an application declares no app role.
+const defaultRole = "00000000-0000-0000-0000-000000000000"
+
+func role(t ledger.Target, a graph.Application) (ledger.Target, error) {
+	wanted := t.Role
+	t.Role = defaultRole
+	var values []string
+	for _, r := range a.Roles {
+		if !r.Enabled || !r.ForUsers {
+			continue
+		}
+		if wanted != "" && r.Value == wanted {
+			t.Role = r.ID
+			return t, nil
+		}
+		values = append(values, r.Value)
+	}
+	switch {
+	case wanted != "":
+		return t, message.Never("application.role-unknown", fmt.Sprintf("Application %s has no app role %q that users can have. It has: %s. "+
+			"Correct the role in the source's policy.", label(t), wanted, strings.Join(values, ", ")))
+	case len(values) > 0:
+		return t, message.Never("application.role-missing", fmt.Sprintf("Application %s declares app roles, so one must be chosen: %s. "+
+			"Name it as \"role\" of the application in the source's policy.", label(t), strings.Join(values, ", ")))
+	}
+	return t, nil
+}
+
+func label(t ledger.Target) string {
+	if t.Name != "" && t.Name != t.ID {
+		return fmt.Sprintf("%q (%s)", t.Name, t.ID)
+	}
+	return t.ID
+}
+
+// judging is the verdict on a directory that cannot judge a target now: the file waits, whatever the cause. A row is never
+// refused for it, and a permission that is missing can be granted while the file waits.
+func judging(err error) error {
+	if later, ok := errors.AsType[*message.Later](graph.Verdict(err)); ok {
+		return &message.Later{After: later.After, Why: later.Why}
+	}
+	return &message.Later{After: time.Minute, Why: "Microsoft Graph cannot judge the file's groups and applications: " + err.Error()}
+}

@@ -1,0 +1,118 @@
+// Command handler is the Azure Functions custom handler of Guestlist, the only binary that is deployed to Azure. The
+// Functions host starts it and posts invocations to it; README.md lists its app settings.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"guestlist/functions/assignaccess"
+	"guestlist/functions/cmd/internal/connect"
+	"guestlist/functions/inviteguest"
+	"guestlist/functions/planupload"
+	"guestlist/functions/reportimport"
+	"guestlist/functions/sweepledger"
+	"guestlist/pkg/assign"
+	"guestlist/pkg/customhandler"
+	"guestlist/pkg/graph"
+	"guestlist/pkg/invite"
+	"guestlist/pkg/ledger"
+	"guestlist/pkg/plan"
+	"guestlist/pkg/replay"
+	"guestlist/pkg/report"
+	"guestlist/pkg/sweep"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
+}
+
+// run serves the host until ctx is done. It never returns 0: the host does not start a handler again that exited so.
+func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+	log := customhandler.NewLogger(stdout, slog.LevelInfo)
+	slog.SetDefault(log)
+	ln, err := customhandler.Listen(getenv)
+	if err != nil {
+		fmt.Fprintln(stderr, "handler:", err)
+		return 2
+	}
+	s := customhandler.Server{Listener: ln, Log: log, Setup: func(ctx context.Context) (http.Handler, error) {
+		return setUp(ctx, getenv, log)
+	}}
+	if err := s.Run(ctx); err != nil {
+		fmt.Fprintln(stderr, "handler:", err)
+	}
+	return 1
+}
+
+func setUp(ctx context.Context, getenv func(string) string, log *slog.Logger) (http.Handler, error) {
+	c, err := readConfig(getenv)
+	if err != nil {
+		return nil, err
+	}
+	services, err := connect.Open(ctx, getenv)
+	if err != nil {
+		return nil, err
+	}
+	credential, err := connect.Credential(getenv)
+	if err != nil {
+		return nil, err
+	}
+	client, err := graph.New(graph.Config{Endpoint: c.graph, Credential: credential})
+	if err != nil {
+		return nil, err
+	}
+	w := wiring{config: c, Services: services, directory: directory{client}}
+	return customhandler.New(customhandler.Options{
+		Functions: []customhandler.Function{
+			planupload.New(w.planner()), inviteguest.New(w.invite()), assignaccess.New(w.assign()), reportimport.New(w.report()),
+		},
+		Timers: []customhandler.Timer{sweepledger.New(w.sweep())},
+		Sender: services.Bus, DeadLetterer: services.Bus, Log: log, LogKey: c.logKey,
+	})
+}
+
+// wiring makes the steps from what they need.
+type wiring struct {
+	config
+	*connect.Services
+	directory directory
+}
+
+// cancelledSeen is how late a handler may see that an import was cancelled.
+const cancelledSeen = 5 * time.Second
+
+func (w wiring) cancelled() func(context.Context, string) (bool, error) {
+	return ledger.NewFlags(w.Ledger, cancelledSeen).Cancelled
+}
+
+func (w wiring) planner() *plan.Planner {
+	return &plan.Planner{Ledger: w.Ledger, Blobs: w.Blobs, Bus: w.Bus, Directory: w.directory, Window: w.window,
+		RedirectURL: w.redirect, Now: time.Now}
+}
+
+func (w wiring) invite() *invite.Step {
+	return &invite.Step{Ledger: w.Ledger, Directory: w.directory, Bus: w.Bus, Cancelled: w.cancelled(), Holder: rand.Text,
+		Mode: w.mailMode, Lease: w.lease, UncertainWait: w.uncertainWait}
+}
+
+func (w wiring) assign() *assign.Step {
+	return &assign.Step{Ledger: w.Ledger, Directory: w.directory, Bus: w.Bus, Cancelled: w.cancelled()}
+}
+
+func (w wiring) report() *report.Step { return &report.Step{Ledger: w.Ledger, Blobs: w.Blobs} }
+
+func (w wiring) sweep() func(context.Context) error {
+	letters := &replay.Replay{Ledger: w.Ledger, Bus: w.Bus, DeadLetters: w.Bus}
+	return (&sweep.Sweep{Ledger: w.Ledger, Bus: w.Bus, Tidy: letters.Tidy, StaleAfter: w.staleAfter}).Run
+}

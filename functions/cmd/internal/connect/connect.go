@@ -1,0 +1,111 @@
+// Package connect opens the services that the app settings name: ledger, blobs and queues. It is where the commands choose
+// their adapters.
+//
+// Each service is named by a connection string (Storage, ServiceBus), as on a developer's machine, or by its address
+// (Storage__blobServiceUri and Storage__tableServiceUri, ServiceBus__fullyQualifiedNamespace) and a credential, as in
+// Azure: the managed identity of the Function App, or whoever is signed in to the Azure CLI for an operator's command.
+package connect
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
+	"guestlist/pkg/blobstore/azblobstore"
+	"guestlist/pkg/bus/sbbus"
+	"guestlist/pkg/ledger/tableledger"
+)
+
+// Services are the open services of one process.
+type Services struct {
+	Ledger *tableledger.Store
+	Blobs  *azblobstore.Store
+	Bus    *sbbus.Bus
+}
+
+// Open connects to the services that getenv's settings name. An error says which setting to mend.
+func Open(ctx context.Context, getenv func(string) string) (*Services, error) {
+	o := opener{getenv: getenv}
+	var s Services
+	if err := o.bus(&s); err != nil {
+		return nil, fmt.Errorf("connect to Service Bus: %w", err)
+	}
+	if err := o.storage(ctx, &s); err != nil {
+		return nil, fmt.Errorf("connect to storage: %w", err)
+	}
+	return &s, nil
+}
+
+type opener struct {
+	getenv     func(string) string
+	credential azcore.TokenCredential
+}
+
+// identity makes the credential when the first service needs one.
+func (o *opener) identity() (azcore.TokenCredential, error) {
+	if o.credential != nil {
+		return o.credential, nil
+	}
+	c, err := Credential(o.getenv)
+	o.credential = c
+	return c, err
+}
+
+// Credential returns the managed identity where there is one (AZURE_CLIENT_ID names a user-assigned one), otherwise the
+// account that is signed in to the Azure CLI.
+func Credential(getenv func(string) string) (azcore.TokenCredential, error) {
+	if getenv("IDENTITY_ENDPOINT") == "" {
+		return azidentity.NewAzureCLICredential(nil)
+	}
+	var o azidentity.ManagedIdentityCredentialOptions
+	if id := getenv("AZURE_CLIENT_ID"); id != "" {
+		o.ID = azidentity.ClientID(id)
+	}
+	return azidentity.NewManagedIdentityCredential(&o)
+}
+
+func (o *opener) bus(s *Services) (err error) {
+	if c := o.getenv("ServiceBus"); c != "" {
+		s.Bus, err = sbbus.FromConnectionString(c)
+		return err
+	}
+	host := o.getenv("ServiceBus__fullyQualifiedNamespace")
+	if host == "" {
+		return missing("ServiceBus", "ServiceBus__fullyQualifiedNamespace")
+	}
+	credential, err := o.identity()
+	if err != nil {
+		return err
+	}
+	s.Bus, err = sbbus.FromCredential(host, credential)
+	return err
+}
+
+func (o *opener) storage(ctx context.Context, s *Services) (err error) {
+	if c := o.getenv("Storage"); c != "" {
+		if s.Blobs, err = azblobstore.FromConnectionString(c); err != nil {
+			return err
+		}
+		s.Ledger, err = tableledger.FromConnectionString(ctx, c)
+		return err
+	}
+	blobs, tables := o.getenv("Storage__blobServiceUri"), o.getenv("Storage__tableServiceUri")
+	if blobs == "" || tables == "" {
+		return missing("Storage", "Storage__blobServiceUri and Storage__tableServiceUri")
+	}
+	credential, err := o.identity()
+	if err != nil {
+		return err
+	}
+	if s.Blobs, err = azblobstore.FromCredential(blobs, credential); err != nil {
+		return err
+	}
+	s.Ledger, err = tableledger.FromCredential(ctx, tables, credential)
+	return err
+}
+
+func missing(connection, address string) error {
+	return fmt.Errorf("set %s (a connection string) or %s", connection, address)
+}

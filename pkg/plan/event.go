@@ -1,0 +1,76 @@
+package plan
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"guestlist/pkg/message"
+)
+
+// blobCreated is the one type of event that leads to an import.
+const blobCreated = "Microsoft.Storage.BlobCreated"
+
+// complete lists the storage operations after which a blob has its content. CreateFile and SftpCreate make an empty
+// placeholder and are followed by one of these.
+var complete = map[string]bool{"PutBlob": true, "PutBlockList": true, "CopyBlob": true, "FlushWithClose": true, "SftpCommit": true}
+
+// upload is what an event says about a blob.
+type upload struct {
+	Container, Path, ETag string
+	Ignore                string // why the event leads to no import; empty if it does
+}
+
+// envelope has the properties of both schemas: eventType in Event Grid's, type in CloudEvents.
+type envelope struct {
+	EventType string `json:"eventType"`
+	Type      string `json:"type"`
+	Subject   string `json:"subject"`
+	Data      struct {
+		API  string `json:"api"`
+		ETag string `json:"eTag"`
+	} `json:"data"`
+}
+
+// parseEvent reads one event of either schema, bare or as a list of one.
+func parseEvent(raw []byte) (upload, error) {
+	if b := bytes.TrimSpace(raw); len(b) > 0 && b[0] == '[' {
+		var list []json.RawMessage
+		if err := json.Unmarshal(raw, &list); err != nil || len(list) != 1 {
+			return upload{}, unreadable(fmt.Sprintf("it is a list of %d events, and a message must hold one", len(list)))
+		}
+		raw = list[0]
+	}
+	var e envelope
+	if err := json.Unmarshal(raw, &e); err != nil {
+		return upload{}, unreadable(err.Error())
+	}
+	switch {
+	case e.EventType+e.Type == "":
+		return upload{}, unreadable("it has neither eventType nor type")
+	case e.EventType+e.Type != blobCreated:
+		return upload{Ignore: "its type is " + e.EventType + e.Type}, nil
+	case !complete[e.Data.API]:
+		return upload{Ignore: "its operation is " + e.Data.API}, nil
+	}
+	return locate(e)
+}
+
+// locate takes container and path from the subject: unlike the url it is the same on every kind of account, and not escaped.
+func locate(e envelope) (upload, error) {
+	rest, ok := strings.CutPrefix(e.Subject, "/blobServices/default/containers/")
+	container, path, ok2 := strings.Cut(rest, "/blobs/")
+	if !ok || !ok2 || container == "" || path == "" {
+		return upload{}, unreadable(fmt.Sprintf("its subject %q names no blob", e.Subject))
+	}
+	if e.Data.ETag == "" {
+		return upload{}, unreadable("it has no data.eTag")
+	}
+	return upload{Container: container, Path: path, ETag: strings.Trim(e.Data.ETag, `"`)}, nil
+}
+
+func unreadable(why string) error {
+	return message.Never("event.unreadable", "The message is not an event of blob storage: "+why+
+		". Check the Event Grid subscription that delivers to queue uploads.")
+}

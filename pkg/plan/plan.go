@@ -1,0 +1,225 @@
+package plan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"guestlist/pkg/ledger"
+	"guestlist/pkg/message"
+	"guestlist/pkg/work"
+)
+
+const (
+	// turn is how long one plan message works before it hands the rest over: well below the host's functionTimeout.
+	turn = 4 * time.Minute
+	// page is how many entries are marked as sent and sent in one go.
+	page = 40
+	// pause is how long a full window waits before it is looked at again.
+	pause = 10 * time.Second
+)
+
+// plan works on an import from the position that its message carries: parts 0 to 63 insert the entries of a part, parts
+// 64 to 127 mark the entries of part-64 as sent and send them. Inserts skip what exists and copies of messages end at the
+// entry, so a message that is delivered again goes over the same ground without harm.
+func (p *Planner) plan(ctx context.Context, m message.Message) error {
+	i, err := p.Ledger.Import(ctx, m.Import)
+	switch {
+	case errors.Is(err, ledger.ErrNotFound):
+		return nil
+	case err != nil:
+		return ledger.Unreachable(err)
+	case i.Plan.Generation != m.Generation:
+		return nil
+	case i.State == ledger.Broken:
+		return &message.Failure{Code: i.Code, Text: i.Text}
+	case i.State == ledger.Running:
+		return p.Bus.Send(ctx, i.Message()) // the last message of the plan may be lost
+	case i.State != ledger.Planning:
+		return nil
+	}
+	parts, err := work.Parts(ctx, p.Blobs, i.ID)
+	if err != nil {
+		return storage(err)
+	}
+	start := p.Now()
+	for m.Part < 2*ledger.Parts && !i.Cancelled {
+		if !parts[m.Part%ledger.Parts] {
+			m.Part, m.After = m.Part+1, ""
+			continue
+		}
+		if p.Now().Sub(start) > turn {
+			return p.handOver(ctx, m, 0)
+		}
+		done, err := p.part(ctx, i, &m)
+		if err != nil {
+			return err
+		}
+		if !done {
+			return p.handOver(ctx, m, pause)
+		}
+		m.Part, m.After = m.Part+1, ""
+		if i, err = p.Ledger.Import(ctx, m.Import); err != nil {
+			return ledger.Unreachable(err)
+		}
+	}
+	return p.planned(ctx, m)
+}
+
+// part does one part of the plan. false means that the window is full; m then says where to go on.
+func (p *Planner) part(ctx context.Context, i ledger.Import, m *message.Message) (bool, error) {
+	if m.Part >= ledger.Parts {
+		return p.send(ctx, i, m)
+	}
+	n, err := p.insert(ctx, i, m.Part)
+	if n > 0 {
+		slog.InfoContext(ctx, "entries planned", slog.Int("part", m.Part), slog.Int("count", n))
+	}
+	return true, err
+}
+
+// insert merges the rows of one part per guest and inserts the entries.
+func (p *Planner) insert(ctx context.Context, i ledger.Import, part int) (int, error) {
+	var order []string
+	rows := map[string][]work.Row{}
+	for r, err := range work.Rows(ctx, p.Blobs, i.ID, part) {
+		if err != nil {
+			return 0, storage(err)
+		}
+		if rows[r.Guest] == nil {
+			order = append(order, r.Guest)
+		}
+		r.Cells = nil
+		rows[r.Guest] = append(rows[r.Guest], r)
+	}
+	entries := make([]ledger.Entry, 0, len(order))
+	for _, guest := range order {
+		e := merge(i.ID, rows[guest])
+		e.RedirectURL = firstOf(e.RedirectURL, p.RedirectURL)
+		e.Notify.State = ledger.Ended // Microsoft's mail goes with the invitation
+		entries = append(entries, e)
+	}
+	n, err := p.Ledger.InsertEntries(ctx, entries)
+	if err != nil {
+		return n, ledger.Unreachable(err)
+	}
+	return n, nil
+}
+
+// send goes through the entries of a part, marks a page of them as sent and sends their messages, while the window has room.
+func (p *Planner) send(ctx context.Context, i ledger.Import, m *message.Message) (bool, error) {
+	var guests []string
+	flush := func() (bool, error) {
+		if len(guests) == 0 {
+			return true, nil
+		}
+		t, err := p.Ledger.Tally(ctx, i.ID)
+		if err != nil {
+			return false, ledger.Unreachable(err)
+		}
+		if t.InviteSent+len(guests) > p.window() {
+			return false, nil
+		}
+		if err := p.sendPage(ctx, i, guests); err != nil {
+			return false, err
+		}
+		m.After, guests = guests[len(guests)-1], nil
+		return true, nil
+	}
+	for e, err := range p.Ledger.ListEntries(ctx, i.ID, m.Part-ledger.Parts, m.After) {
+		if err != nil {
+			return false, ledger.Unreachable(err)
+		}
+		if e.Invite.State == ledger.Ended {
+			continue
+		}
+		if guests = append(guests, e.Guest); len(guests) == page {
+			if more, err := flush(); !more || err != nil {
+				return more, err
+			}
+		}
+	}
+	return flush()
+}
+
+func (p *Planner) window() int { return max(p.Window, page) }
+
+// sendPage marks first and sends then: what is marked and not sent is sent by the next delivery or by the sweep.
+func (p *Planner) sendPage(ctx context.Context, i ledger.Import, guests []string) error {
+	now, err := p.Ledger.Now(ctx)
+	if err != nil {
+		return ledger.Unreachable(err)
+	}
+	marked := map[string]ledger.Entry{}
+	_, err = p.Ledger.UpdateEntries(ctx, i.ID, guests, func(e *ledger.Entry) error {
+		if e.Invite.State == ledger.Planned {
+			e.Invite.Send(now)
+			marked[e.Guest] = *e
+			return nil
+		}
+		marked[e.Guest] = *e
+		return ledger.ErrUnchanged
+	})
+	if err != nil {
+		return ledger.Unreachable(err)
+	}
+	var out []message.Message
+	for _, guest := range guests {
+		e := marked[guest]
+		out = append(out, i.Messages(&e, func(s *ledger.Step) bool { return s == &e.Invite && s.State == ledger.Sent })...)
+	}
+	if err := p.Bus.Send(ctx, out...); err != nil {
+		return fmt.Errorf("send %d invitations: %w", len(out), err)
+	}
+	return nil
+}
+
+// handOver sends the rest of the plan as a message of its own, to act after the given time.
+func (p *Planner) handOver(ctx context.Context, m message.Message, after time.Duration) error {
+	now, err := p.Ledger.Now(ctx)
+	if err != nil {
+		return ledger.Unreachable(err)
+	}
+	_, err = p.Ledger.UpdateImport(ctx, m.Import, func(i *ledger.Import) error {
+		if i.State != ledger.Planning || i.Plan.Generation != m.Generation {
+			return ledger.ErrUnchanged
+		}
+		i.Plan.Due = now.Add(after)
+		return nil
+	})
+	if err != nil {
+		return ledger.Unreachable(err)
+	}
+	m.Attempt, m.Delay, m.At = 1, m.Delay+1, p.Now().Add(after)
+	if after == 0 {
+		m.At = time.Time{}
+	}
+	return p.Bus.Send(ctx, m)
+}
+
+// planned ends the plan. The report message covers imports without any guest, and those whose guests all ended before.
+func (p *Planner) planned(ctx context.Context, m message.Message) error {
+	t, err := p.Ledger.Tally(ctx, m.Import)
+	if err != nil {
+		return ledger.Unreachable(err)
+	}
+	i, err := p.Ledger.UpdateImport(ctx, m.Import, func(i *ledger.Import) error {
+		if i.State != ledger.Planning {
+			return ledger.ErrUnchanged
+		}
+		i.State, i.GuestsPlanned, i.Plan.Due = ledger.Running, t.Guests, time.Time{}
+		return nil
+	})
+	if err != nil {
+		return ledger.Unreachable(err)
+	}
+	slog.InfoContext(ctx, "import planned", slog.Int("guests", t.Guests))
+	return p.Bus.Send(ctx, i.Message())
+}
+
+// storage makes an error of blob storage wait: stage and plan have no guest to fail, and storage comes back.
+func storage(err error) error {
+	return &message.Later{After: 15 * time.Second, Why: fmt.Sprintf("blob storage cannot be reached: %v", err)}
+}

@@ -1,0 +1,159 @@
+// Package plan turns an upload into entries of the ledger and messages for the workers, in three steps that share the
+// queue uploads:
+//
+//   - event: an event of blob storage becomes an import in the ledger and a stage message
+//   - stage: the file is read once, every row is judged by the CSV reader, the source's policy and the directory, and the
+//     rows are written to work files by guest key; nothing is sent to a worker before the whole file has been read
+//   - plan: the rows of each guest are merged into an entry, and the invitations are sent, in a window
+//
+// Promise: each step may be repeated at any time and after a crash at any point. An event that comes five times makes one
+// import; a stage writes the same files again; a plan inserts what is missing and sends again what has not ended. A file
+// that is replaced while it is read becomes superseded, never a mixture of two versions.
+package plan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"guestlist/pkg/blobstore"
+	"guestlist/pkg/bus"
+	"guestlist/pkg/ledger"
+	"guestlist/pkg/message"
+	"guestlist/pkg/policy"
+	"guestlist/pkg/work"
+)
+
+// Blobs is the part of a blob store that the steps use.
+type Blobs interface {
+	work.Blobs
+	Account() string
+	Stat(ctx context.Context, container, path string) (blobstore.Info, error)
+}
+
+// Directory judges targets before anything is written. Both methods complete the target (name, object id, role id), or
+// return a *message.Failure if it can never be granted; any other error says that the directory could not be asked.
+type Directory interface {
+	Group(ctx context.Context, t ledger.Target) (ledger.Target, error)
+	Application(ctx context.Context, t ledger.Target) (ledger.Target, error)
+}
+
+// Planner does the work of event, stage and plan messages. Its fields are set once, before the first call of Do.
+type Planner struct {
+	Ledger    ledger.Store
+	Blobs     Blobs
+	Bus       bus.Sender
+	Directory Directory
+	// Window is how many invitations of one import may be on their way at a time.
+	Window int
+	// RedirectURL is where guests land whose row names no page.
+	RedirectURL string
+	// Now is this process's clock; it measures a turn of planning, nothing that other processes see.
+	Now func() time.Time
+}
+
+// Do works on one message.
+func (p *Planner) Do(ctx context.Context, m message.Message) error {
+	switch m.Kind {
+	case message.Event:
+		return p.event(ctx, m)
+	case message.Stage:
+		return p.stage(ctx, m)
+	case message.Plan:
+		return p.plan(ctx, m)
+	}
+	return message.Never("message.kind", fmt.Sprintf("a %s message does not belong into queue %s", m.Kind, message.Uploads))
+}
+
+// event makes an import of a new version of a blob.
+func (p *Planner) event(ctx context.Context, m message.Message) error {
+	u, err := parseEvent(m.Event)
+	if err != nil {
+		return err
+	}
+	source, ok := policy.SourceOf(u.Container)
+	if !ok {
+		u.Ignore = "its container is none of a source: " + u.Container
+	}
+	if u.Ignore != "" {
+		slog.InfoContext(ctx, "event ignored", slog.String("because", u.Ignore))
+		return nil
+	}
+	return p.arrived(ctx, source, blobstore.Info{Container: u.Container, Path: u.Path, ETag: u.ETag}, m.Trace)
+}
+
+// arrived notes a version of a blob as an import, unless it is known, and sends its stage message.
+func (p *Planner) arrived(ctx context.Context, source string, b blobstore.Info, trace string) error {
+	now, err := p.Ledger.Now(ctx)
+	if err != nil {
+		return ledger.Unreachable(err)
+	}
+	i, created, err := p.Ledger.CreateImport(ctx, ledger.Import{
+		ID:     message.ImportID(p.Blobs.Account(), b.Container, b.Path, b.ETag),
+		Source: source, Account: p.Blobs.Account(), Container: b.Container, Path: b.Path, ETag: b.ETag,
+		Created: now, State: ledger.Staging, Stage: ledger.Phase{Generation: 1, Due: now}, Revision: 1,
+	})
+	if err != nil {
+		return ledger.Unreachable(err)
+	}
+	slog.InfoContext(ctx, "file arrived", slog.String("import_id", i.ID), slog.String("source", source), slog.Bool("known", !created))
+	if i.State != ledger.Staging {
+		return nil
+	}
+	msg := i.Message()
+	msg.Trace = trace
+	return p.Bus.Send(ctx, msg)
+}
+
+// Failed records that a stage or plan failed as a whole; "guestlist deadletters replay" restarts it.
+func (p *Planner) Failed(ctx context.Context, m message.Message, f *message.Failure) error {
+	if m.Import == "" {
+		return nil // an event that nobody could read: there is no import to record it at
+	}
+	i, err := p.Ledger.UpdateImport(ctx, m.Import, func(i *ledger.Import) error {
+		if !current(i, m) {
+			return ledger.ErrUnchanged
+		}
+		i.Phase().Due = time.Time{}
+		i.State, i.Code, i.Text = ledger.Broken, f.Code, f.Text
+		return nil
+	})
+	if errors.Is(err, ledger.ErrNotFound) {
+		return nil
+	}
+	if err != nil || i.State != ledger.Broken {
+		return err
+	}
+	return p.Bus.Send(ctx, i.Message())
+}
+
+// Postponed moves the due time of the import's stage or plan message.
+func (p *Planner) Postponed(ctx context.Context, m message.Message, until time.Time) error {
+	if m.Import == "" {
+		return nil
+	}
+	_, err := p.Ledger.UpdateImport(ctx, m.Import, func(i *ledger.Import) error {
+		if !current(i, m) {
+			return ledger.ErrUnchanged
+		}
+		i.Phase().Due = until
+		return nil
+	})
+	if errors.Is(err, ledger.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// current reports whether m is the message that the import is waiting for.
+func current(i *ledger.Import, m message.Message) bool {
+	switch m.Kind {
+	case message.Stage:
+		return i.State == ledger.Staging && i.Stage.Generation == m.Generation
+	case message.Plan:
+		return i.State == ledger.Planning && i.Plan.Generation == m.Generation
+	}
+	return false
+}

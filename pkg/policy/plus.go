@@ -1,0 +1,33 @@
+package policy
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Plus returns a policy that allows what p allows and what q allows. Where both name a group or an application, p's name
+// and role stand.
+func (p Policy) Plus(q Policy) Policy {
+	p.Groups = union(p.Groups, q.Groups, func(g Group) string { return g.ID })
+	p.Applications = union(p.Applications, q.Applications, func(a Application) string { return a.ID })
+	self := func(s string) string { return s }
+	p.Domains = union(p.Domains, q.Domains, self)
+	p.RedirectHosts = union(p.RedirectHosts, q.RedirectHosts, self)
+	p.MaxGuests = max(p.MaxGuests, q.MaxGuests)
+	p.AllowText = p.AllowText || q.AllowText
+	p.AllowCC = p.AllowCC || q.AllowCC
+	p.AllowLinks = p.AllowLinks || q.AllowLinks
+	p.AllowResend = p.AllowResend || q.AllowResend
+	p.MailMode = cmp.Or(p.MailMode, q.MailMode)
+	return p
+}
+
+func union[T any](a, b []T, key func(T) string) []T {
+	all := slices.Clone(a)
+	for _, v := range b {
+		if !slices.ContainsFunc(all, func(u T) bool { return key(u) == key(v) }) {
+			all = append(all, v)
+		}
+	}
+	return all
+}

@@ -1,0 +1,151 @@
+// Package report writes what became of an import: a result file with every row and its outcome, a file with only the rows
+// to correct and drop again, and a summary. All lie in container "results" below the source and the name of the upload.
+//
+// Promise: a report is a function of the ledger and the work files. Writing it again, after a crash or for a second
+// message, gives the same bytes under the same names, so it may be asked for any number of times. A replay raises the
+// import's revision, and results of a new revision get names of their own.
+package report
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path"
+	"time"
+
+	"guestlist/pkg/ledger"
+	"guestlist/pkg/message"
+	"guestlist/pkg/work"
+)
+
+// Container is the blob container of results.
+const Container = "results"
+
+// Step does the work of report messages. Its fields are set once.
+type Step struct {
+	Ledger ledger.Store
+	Blobs  work.Blobs
+}
+
+// Summary is the JSON file of an import's results. Outcomes and Reasons count rows.
+type Summary struct {
+	Import    string                 `json:"import"`
+	Source    string                 `json:"source"`
+	File      string                 `json:"file"`
+	ETag      string                 `json:"etag"`
+	Revision  int                    `json:"revision"`
+	State     string                 `json:"state"` // finished, rejected, superseded or failed
+	Code      string                 `json:"code,omitempty"`
+	Text      string                 `json:"text,omitempty"`
+	Received  time.Time              `json:"received"`
+	Rows      int                    `json:"rows"`
+	Guests    int                    `json:"guests"`
+	Cancelled bool                   `json:"cancelled,omitempty"`
+	Outcomes  map[ledger.Outcome]int `json:"outcomes"`
+	Reasons   map[string]int         `json:"reasons,omitempty"`
+	Result    string                 `json:"result,omitempty"` // path in container results
+	ToCorrect string                 `json:"toCorrect,omitempty"`
+}
+
+// Do writes the results of an import if all of it has ended; otherwise it ends quietly, since whoever ends the last guest
+// asks again.
+func (s *Step) Do(ctx context.Context, m message.Message) error {
+	i, err := s.Ledger.Import(ctx, m.Import)
+	if errors.Is(err, ledger.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return ledger.Unreachable(err)
+	}
+	ready, guests, err := s.ready(ctx, i)
+	if err != nil || !ready {
+		return err
+	}
+	sum, err := s.write(ctx, i, guests)
+	if err != nil {
+		return fmt.Errorf("write the results of import %s: %w", i.ID, err)
+	}
+	now, err := s.Ledger.Now(ctx)
+	if err != nil {
+		return ledger.Unreachable(err)
+	}
+	_, err = s.Ledger.UpdateImport(ctx, i.ID, func(j *ledger.Import) error {
+		if j.Reported >= i.Revision {
+			return ledger.ErrUnchanged
+		}
+		j.Reported, j.Results, j.Finished = i.Revision, names(i).summary, now
+		return nil
+	})
+	if err != nil {
+		return ledger.Unreachable(err)
+	}
+	slog.InfoContext(ctx, "results written", slog.String("state", sum.State), slog.Int("revision", sum.Revision), slog.Any("outcomes", sum.Outcomes))
+	return nil
+}
+
+// ready reports whether the results of the wanted revision can and should be written.
+func (s *Step) ready(ctx context.Context, i ledger.Import) (bool, int, error) {
+	if !i.Open() || !i.Final() && i.State != ledger.Running {
+		return false, 0, nil
+	}
+	t, err := s.Ledger.Tally(ctx, i.ID)
+	if err != nil {
+		return false, 0, ledger.Unreachable(err)
+	}
+	return t.Open == 0, t.Guests, nil
+}
+
+// Failed has nothing to record: the import stays open in the ledger, and the sweep asks for its report again.
+func (s *Step) Failed(context.Context, message.Message, *message.Failure) error { return nil }
+
+// Postponed has nothing to record.
+func (s *Step) Postponed(context.Context, message.Message, time.Time) error { return nil }
+
+// files are the names of one revision's results.
+type files struct{ result, failed, summary string }
+
+// names gives the results of a revision their paths: <source>/<file>/<time>-<import>, the first without a suffix.
+func names(i ledger.Import) files {
+	base := path.Join(i.Source, i.Path, i.Created.UTC().Format("20060102T150405Z")+"-"+i.ID)
+	if i.Revision > 1 {
+		base += fmt.Sprintf(".r%d", i.Revision)
+	}
+	return files{base + ".result.csv", base + ".failed.csv", base + ".summary.json"}
+}
+
+func (s *Step) write(ctx context.Context, i ledger.Import, guests int) (Summary, error) {
+	n := names(i)
+	sum := Summary{Import: i.ID, Source: i.Source, File: i.Path, ETag: i.ETag, Revision: i.Revision, State: "finished", Code: i.Code,
+		Text: i.Text, Received: i.Created, Rows: i.Rows, Guests: guests, Cancelled: i.Cancelled,
+		Outcomes: map[ledger.Outcome]int{}, Reasons: map[string]int{}}
+	if i.Final() {
+		sum.State = string(i.State)
+	}
+	if i.Rows > 0 {
+		t, err := s.newTable(ctx, i)
+		if err != nil {
+			return sum, err
+		}
+		if err := t.write(&sum); err != nil {
+			return sum, err
+		}
+		sum.Result = n.result
+		if t.toCorrect > 0 {
+			sum.ToCorrect = n.failed
+		}
+	}
+	return sum, s.writeSummary(ctx, n.summary, sum)
+}
+
+func (s *Step) writeSummary(ctx context.Context, path string, sum Summary) error {
+	w := s.Blobs.Create(ctx, Container, path)
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(sum); err != nil {
+		w.Abort()
+		return err
+	}
+	return w.Close()
+}

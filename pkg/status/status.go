@@ -1,0 +1,173 @@
+// Package status is the operator's view of imports: what arrived, how far it is, what became of each guest and why. It
+// reads the ledger only; the commands that show it print what this package returns.
+package status
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"guestlist/pkg/ledger"
+	"guestlist/pkg/message"
+)
+
+// Ledger is the part of the ledger that this package reads.
+type Ledger interface {
+	ListImports(ctx context.Context, openOnly bool) iter.Seq2[ledger.Import, error]
+	ListEntries(ctx context.Context, importID string, part int, after string) iter.Seq2[ledger.Entry, error]
+	Tally(ctx context.Context, importID string) (ledger.Tally, error)
+}
+
+// Import is one import as an operator sees it. State is staging, held, planning, running, finished, cancelled, rejected,
+// superseded or failed.
+type Import struct {
+	ID           string                 `json:"import"`
+	Source       string                 `json:"source"`
+	File         string                 `json:"file"`
+	Received     time.Time              `json:"received"`
+	Finished     time.Time              `json:"finished,omitzero"`
+	State        string                 `json:"state"`
+	Code         string                 `json:"code,omitempty"`
+	Text         string                 `json:"text,omitempty"`
+	Rows         int                    `json:"rows"`
+	RowsRejected int                    `json:"rowsRejected"`
+	Guests       int                    `json:"guests"`
+	Open         int                    `json:"open"`
+	Invited      int                    `json:"invited"`
+	Ended        map[ledger.Outcome]int `json:"ended,omitempty"`
+	Waiting      map[string]int         `json:"waiting,omitempty"`
+	Revision     int                    `json:"revision"`
+	Reported     int                    `json:"reported"`
+	Results      string                 `json:"results,omitempty"` // path of the summary in container results
+	Ask          json.RawMessage        `json:"ask,omitempty"`     // what a held file asks for
+}
+
+// Settled reports whether nothing will move without a person: the results are written, or the import is held.
+func (i Import) Settled() bool {
+	return i.State == string(ledger.Held) || i.Reported >= i.Revision
+}
+
+// List returns all imports, the newest first.
+func List(ctx context.Context, l Ledger) ([]Import, error) {
+	var all []Import
+	for i, err := range l.ListImports(ctx, false) {
+		if err != nil {
+			return nil, fmt.Errorf("list imports: %w", err)
+		}
+		v, err := view(ctx, l, i)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	slices.SortFunc(all, func(a, b Import) int { return b.Received.Compare(a.Received) })
+	return all, nil
+}
+
+// Find returns the one import whose id begins with prefix; a *message.Failure if there is none or more than one.
+func Find(ctx context.Context, l Ledger, prefix string) (Import, error) {
+	var hits []ledger.Import
+	for i, err := range l.ListImports(ctx, false) {
+		if err != nil {
+			return Import{}, fmt.Errorf("list imports: %w", err)
+		}
+		if strings.HasPrefix(i.ID, strings.ToLower(prefix)) {
+			hits = append(hits, i)
+		}
+	}
+	switch len(hits) {
+	case 0:
+		return Import{}, &message.Failure{Code: "import.unknown", Text: fmt.Sprintf("No import has an id that begins with %q. \"guestlist status\" lists them.", prefix)}
+	case 1:
+		return view(ctx, l, hits[0])
+	}
+	return Import{}, &message.Failure{Code: "import.ambiguous", Text: fmt.Sprintf("%d imports have an id that begins with %q. Give more digits.", len(hits), prefix)}
+}
+
+func view(ctx context.Context, l Ledger, i ledger.Import) (Import, error) {
+	v := Import{ID: i.ID, Source: i.Source, File: i.Path, Received: i.Created, Finished: i.Finished, State: stateOf(i), Code: i.Code,
+		Text: i.Text, Rows: i.Rows, RowsRejected: i.RowsRejected, Guests: i.GuestsPlanned, Revision: i.Revision, Reported: i.Reported, Results: i.Results}
+	if i.State == ledger.Held && i.Ask != "" {
+		v.Ask = json.RawMessage(i.Ask)
+	}
+	if i.Plan.Generation == 0 {
+		return v, nil // nothing planned: no entries to count
+	}
+	t, err := l.Tally(ctx, i.ID)
+	if err != nil {
+		return v, fmt.Errorf("tally of import %s: %w", i.ID, err)
+	}
+	v.Guests, v.Open, v.Invited, v.Ended, v.Waiting = max(v.Guests, t.Guests), t.Open, t.Invited, t.Ended, t.InviteWaiting
+	return v, nil
+}
+
+func stateOf(i ledger.Import) string {
+	switch {
+	case i.Cancelled:
+		return "cancelled"
+	case i.State == ledger.Running && !i.Open():
+		return "finished"
+	}
+	return string(i.State)
+}
+
+// Access is what became of one group or application of a guest.
+type Access struct {
+	Name    string         `json:"name"`
+	ID      string         `json:"id"`
+	State   string         `json:"state"` // planned, sent, waiting or ended
+	Outcome ledger.Outcome `json:"outcome,omitempty"`
+}
+
+// Guest is one guest of an import as an operator sees it. Outcome is empty while a step is open; Code and Text say why
+// something was refused, Step what it was.
+type Guest struct {
+	Address      string         `json:"address"`
+	Lines        []int          `json:"lines"`
+	UserID       string         `json:"userId,omitempty"`
+	Invite       ledger.Outcome `json:"invite,omitempty"`
+	State        string         `json:"state"` // of the invitation: planned, sent, waiting or ended
+	Groups       []Access       `json:"groups,omitempty"`
+	Applications []Access       `json:"applications,omitempty"`
+	Outcome      ledger.Outcome `json:"outcome,omitempty"`
+	Code         string         `json:"code,omitempty"`
+	Text         string         `json:"text,omitempty"`
+	Request      string         `json:"request,omitempty"`
+}
+
+// Guests yields the guests of an import, in order of guest key.
+func Guests(ctx context.Context, l Ledger, importID string) iter.Seq2[Guest, error] {
+	return func(yield func(Guest, error) bool) {
+		for part := range ledger.Parts {
+			for e, err := range l.ListEntries(ctx, importID, part, "") {
+				if err != nil {
+					yield(Guest{}, fmt.Errorf("list part %d of import %s: %w", part, importID, err))
+					return
+				}
+				if !yield(guest(&e), nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func guest(e *ledger.Entry) Guest {
+	g := Guest{Address: e.Address, Lines: e.Lines, UserID: e.UserID, Invite: e.Invite.Outcome, State: string(e.Invite.State), Outcome: e.Outcome()}
+	if f := e.Reason(); f != nil {
+		g.Code, g.Text, g.Request = f.Code, f.Text, f.Request
+	}
+	for _, t := range e.Targets {
+		a := Access{Name: t.Name, ID: t.ID, State: string(t.State), Outcome: t.Outcome}
+		if t.Kind == ledger.Group {
+			g.Groups = append(g.Groups, a)
+		} else {
+			g.Applications = append(g.Applications, a)
+		}
+	}
+	return g
+}
