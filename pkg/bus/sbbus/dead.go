@@ -1,0 +1,206 @@
+package sbbus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
+	"golang.org/x/sync/errgroup"
+
+	"guestlist/pkg/bus"
+	"guestlist/pkg/message"
+)
+
+const (
+	// page is how many messages one request asks for; the service may return fewer.
+	page = 250
+	// emptyWait is how long Remove waits for a dead letter that it has seen but that does not come: another process may
+	// hold its lock.
+	emptyWait = 3 * time.Second
+	// parallelSettles is how many dead letters are settled at the same time.
+	parallelSettles = 16
+)
+
+// Browse implements bus.DeadLetters by peeking.
+func (b *Bus) Browse(ctx context.Context, queue string, limit int) ([]bus.DeadLetter, error) {
+	r, err := b.openDead(queue)
+	if err != nil {
+		return nil, fmt.Errorf("browse the dead letters of %s: %w", queue, err)
+	}
+	defer closeQuietly(r)
+	var out []bus.DeadLetter
+	err = peek(ctx, r, limit, func(m *azservicebus.ReceivedMessage) { out = append(out, letter(queue, m)) })
+	if err != nil {
+		return nil, fmt.Errorf("browse the dead letters of %s: %w", queue, err)
+	}
+	return out, nil
+}
+
+// Remove implements bus.DeadLetters. It peeks first and locks nothing if there is nothing to remove. remove is asked once
+// per dead letter, and never for one that came after the start. Dead letters locked by another process are left alone.
+func (b *Bus) Remove(ctx context.Context, queue string, limit int, remove func(bus.DeadLetter) bool) (int, error) {
+	letters, err := b.Browse(ctx, queue, limit)
+	if err != nil {
+		return 0, err
+	}
+	h := &hunt{wanted: map[int64]bool{}, limit: limit}
+	for _, d := range letters {
+		if remove(d) {
+			h.wanted[d.Sequence] = true
+		}
+	}
+	if len(h.wanted) == 0 {
+		return 0, nil
+	}
+	if h.r, err = b.openDead(queue); err == nil {
+		defer closeQuietly(h.r)
+		err = errors.Join(h.run(ctx), h.giveBack(ctx))
+	}
+	if err != nil {
+		return h.removed, fmt.Errorf("remove dead letters of %s: %w", queue, err)
+	}
+	return h.removed, nil
+}
+
+func (b *Bus) openDead(queue string) (*azservicebus.Receiver, error) {
+	return b.client.NewReceiverForQueue(queue, &azservicebus.ReceiverOptions{SubQueue: azservicebus.SubQueueDeadLetter})
+}
+
+// peek calls visit for up to limit messages in order of their sequence numbers.
+func peek(ctx context.Context, r *azservicebus.Receiver, limit int, visit func(*azservicebus.ReceivedMessage)) error {
+	for from := int64(0); limit > 0; {
+		var msgs []*azservicebus.ReceivedMessage
+		err := limited(ctx, func(ctx context.Context) (err error) {
+			msgs, err = r.PeekMessages(ctx, min(limit, page), &azservicebus.PeekMessagesOptions{FromSequenceNumber: &from})
+			return err
+		})
+		if err != nil || len(msgs) == 0 {
+			return err
+		}
+		for _, m := range msgs[:min(limit, len(msgs))] {
+			visit(m)
+			from = *m.SequenceNumber + 1
+		}
+		limit -= len(msgs)
+	}
+	return nil
+}
+
+func letter(queue string, m *azservicebus.ReceivedMessage) bus.DeadLetter {
+	d := bus.DeadLetter{Queue: queue, Reason: text(m.DeadLetterReason), Description: text(m.DeadLetterErrorDescription)}
+	if m.SequenceNumber != nil {
+		d.Sequence = *m.SequenceNumber
+	}
+	if m.EnqueuedTime != nil {
+		d.Enqueued = m.EnqueuedTime.UTC()
+	}
+	if m.DeliveryCount > 0 { // the SDK counts looking at the message as one more delivery
+		d.Deliveries = int(m.DeliveryCount - 1)
+	}
+	d.Message, d.Unreadable = message.Decode(m.Body, m.ApplicationProperties)
+	return d
+}
+
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// hunt receives dead letters until it has completed the wanted ones. It keeps the others locked meanwhile, since those
+// given back would be received again at once.
+type hunt struct {
+	r       *azservicebus.Receiver
+	wanted  map[int64]bool
+	limit   int
+	kept    []*azservicebus.ReceivedMessage
+	removed int
+}
+
+func (h *hunt) run(ctx context.Context) error {
+	met := map[int64]bool{}
+	for len(h.wanted) > 0 && len(met) < h.limit {
+		msgs, err := h.receive(ctx)
+		if err != nil || len(msgs) == 0 {
+			return err
+		}
+		var found []*azservicebus.ReceivedMessage
+		for _, m := range msgs {
+			if met[*m.SequenceNumber] { // its lock ran out: this queue is longer than one lock
+				h.kept = append(h.kept, m)
+				return h.complete(ctx, found)
+			}
+			met[*m.SequenceNumber] = true
+			if h.wanted[*m.SequenceNumber] {
+				found = append(found, m)
+			} else {
+				h.kept = append(h.kept, m)
+			}
+		}
+		if err := h.complete(ctx, found); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// receive returns nothing if nothing came for emptyWait.
+func (h *hunt) receive(ctx context.Context) ([]*azservicebus.ReceivedMessage, error) {
+	short, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	idle := time.AfterFunc(emptyWait, cancel)
+	defer idle.Stop()
+	msgs, err := h.r.ReceiveMessages(short, min(page, max(1, h.limit)), nil)
+	if err != nil && ctx.Err() == nil && short.Err() != nil {
+		return nil, nil
+	}
+	return msgs, err
+}
+
+func (h *hunt) complete(ctx context.Context, msgs []*azservicebus.ReceivedMessage) error {
+	gone, err := settle(ctx, msgs, func(ctx context.Context, m *azservicebus.ReceivedMessage) error {
+		return h.r.CompleteMessage(ctx, m, nil)
+	})
+	h.removed += gone
+	for _, m := range msgs {
+		delete(h.wanted, *m.SequenceNumber)
+	}
+	return err
+}
+
+// giveBack works after ctx has ended too, because a lock that is kept hides a dead letter for a minute.
+func (h *hunt) giveBack(ctx context.Context) error {
+	_, err := settle(context.WithoutCancel(ctx), h.kept, func(ctx context.Context, m *azservicebus.ReceivedMessage) error {
+		return h.r.AbandonMessage(ctx, m, nil)
+	})
+	return err
+}
+
+// settle settles messages side by side and returns how many it could; a lost lock is no error.
+func settle(ctx context.Context, msgs []*azservicebus.ReceivedMessage,
+	call func(context.Context, *azservicebus.ReceivedMessage) error) (int, error) {
+	var g errgroup.Group
+	g.SetLimit(parallelSettles)
+	done := make([]bool, len(msgs))
+	for i, m := range msgs {
+		g.Go(func() error {
+			err := limited(ctx, func(ctx context.Context) error { return call(ctx, m) })
+			done[i] = err == nil
+			if hasCode(err, azservicebus.CodeLockLost) {
+				return nil
+			}
+			return err
+		})
+	}
+	err := g.Wait()
+	n := 0
+	for _, ok := range done {
+		if ok {
+			n++
+		}
+	}
+	return n, err
+}
