@@ -1,0 +1,187 @@
+package tableledger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"net/http"
+	"regexp"
+	"strconv"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
+)
+
+var (
+	errMissing = errors.New("no such row")
+	// errLost says that a write found the rows otherwise than expected: read again.
+	errLost = errors.New("row changed")
+	// errBusy says that the service refused a transaction with an answer that may be another soon.
+	errBusy = errors.New("table service is busy")
+)
+
+// table is one table, with the service's answers sorted into errors.
+type table struct {
+	name   string
+	client *aztables.Client
+}
+
+func (t *table) create(ctx context.Context) error {
+	_, err := t.client.CreateTable(ctx, nil)
+	if res, ok := errors.AsType[*azcore.ResponseError](err); ok && res.ErrorCode == string(aztables.TableAlreadyExists) {
+		return nil
+	}
+	return t.wrap("make", err)
+}
+
+// get reads a row; errMissing.
+func (t *table) get(ctx context.Context, partition, row string) (stored, error) {
+	res, err := t.client.GetEntity(ctx, partition, row, nil)
+	if err != nil {
+		return nil, t.wrap("read", err)
+	}
+	found, err := decode(res.Value)
+	if err == nil {
+		found[etagProperty] = string(res.ETag)
+	}
+	return found, err
+}
+
+// add inserts a row and returns its ETag; errLost if there is one.
+func (t *table) add(ctx context.Context, row []byte) (azcore.ETag, error) {
+	res, err := t.client.AddEntity(ctx, row, nil)
+	return res.ETag, t.wrap("insert", err)
+}
+
+// replace replaces a row and returns its ETag; errLost if the stored one has another.
+func (t *table) replace(ctx context.Context, row []byte, etag azcore.ETag) (azcore.ETag, error) {
+	res, err := t.client.UpdateEntity(ctx, row, &aztables.UpdateEntityOptions{IfMatch: &etag, UpdateMode: aztables.UpdateModeReplace})
+	if err = t.wrap("replace", err); errors.Is(err, errMissing) {
+		err = errLost
+	}
+	return res.ETag, err
+}
+
+// submit runs a transaction; errLost if one of its rows was otherwise than expected, or gone.
+func (t *table) submit(ctx context.Context, actions []aztables.TransactionAction) error {
+	_, err := t.client.SubmitTransaction(ctx, actions, nil)
+	if err = t.wrap("write", err); errors.Is(err, errMissing) {
+		err = errLost
+	}
+	return err
+}
+
+func add(row []byte) aztables.TransactionAction {
+	return aztables.TransactionAction{ActionType: aztables.TransactionTypeAdd, Entity: row}
+}
+
+func replace(row []byte, etag azcore.ETag) aztables.TransactionAction {
+	return aztables.TransactionAction{ActionType: aztables.TransactionTypeUpdateReplace, Entity: row, IfMatch: &etag}
+}
+
+// remove removes a row whatever its ETag; a row that is missing fails the transaction.
+func remove(row []byte) aztables.TransactionAction {
+	return aztables.TransactionAction{ActionType: aztables.TransactionTypeDelete, Entity: row}
+}
+
+// query says which rows to list: those of a partition from a row key up to, but not including, another.
+type query struct {
+	partition, from, to string
+	columns             string // comma-separated; empty for all
+	page                int32  // rows per request
+}
+
+// list yields rows in order of key.
+func (t *table) list(ctx context.Context, q query) iter.Seq2[stored, error] {
+	return func(yield func(stored, error) bool) {
+		filter := fmt.Sprintf("PartitionKey eq '%s' and RowKey ge '%s' and RowKey lt '%s'", q.partition, q.from, q.to)
+		options := &aztables.ListEntitiesOptions{Filter: &filter, Top: &q.page}
+		if q.columns != "" {
+			options.Select = &q.columns
+		}
+		for pager := t.client.NewListEntitiesPager(options); pager.More(); {
+			page, err := pager.NextPage(ctx)
+			if err != nil {
+				yield(nil, t.wrap("list", err))
+				return
+			}
+			if !yieldPage(page.Entities, yield) {
+				return
+			}
+		}
+	}
+}
+
+func yieldPage(rows [][]byte, yield func(stored, error) bool) bool {
+	for _, row := range rows {
+		found, err := decode(row)
+		if !yield(found, err) || err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// innerStatus finds the status of the operation that failed in the answer to a transaction, whose own status is 202.
+var innerStatus = regexp.MustCompile(`HTTP/1\.1 ([45]\d\d)`)
+
+// wrap sorts an error of the SDK.
+func (t *table) wrap(what string, err error) error {
+	res, ok := errors.AsType[*azcore.ResponseError](err)
+	if !ok {
+		if err != nil {
+			err = fmt.Errorf("%s table %s: %w", what, t.name, err)
+		}
+		return err
+	}
+	status, code := statusOf(res)
+	switch {
+	case code == string(aztables.TableNotFound) || code == string(aztables.TableBeingDeleted):
+	case status == http.StatusNotFound:
+		return errMissing
+	case status == http.StatusConflict || status == http.StatusPreconditionFailed:
+		return errLost
+	case status >= 500 || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout:
+		return fmt.Errorf("%s table %s: %w: status %d, %s", what, t.name, errBusy, status, code)
+	}
+	// The SDK's own text is a page, the answer's body included.
+	return fmt.Errorf("%s table %s: %s (status %d, request %s)", what, t.name, code, status, requestOf(res))
+}
+
+var innerCode = regexp.MustCompile(`"code"\s*:\s*"(\w+)"`)
+
+func statusOf(res *azcore.ResponseError) (int, string) {
+	if res.StatusCode != http.StatusAccepted || res.RawResponse == nil {
+		return res.StatusCode, res.ErrorCode
+	}
+	body, err := runtime.Payload(res.RawResponse)
+	if err != nil {
+		return res.StatusCode, res.ErrorCode
+	}
+	status, code := res.StatusCode, res.ErrorCode
+	if m := innerStatus.FindSubmatch(body); m != nil {
+		status, _ = strconv.Atoi(string(m[1])) // three digits
+	}
+	if m := innerCode.FindSubmatch(body); m != nil {
+		code = string(m[1])
+	}
+	return status, code
+}
+
+func requestOf(res *azcore.ResponseError) string {
+	if res.RawResponse == nil {
+		return ""
+	}
+	return res.RawResponse.Header.Get("x-ms-request-id")
+}
+
+func decode(row []byte) (stored, error) {
+	var found stored
+	if err := json.Unmarshal(row, &found); err != nil {
+		return nil, fmt.Errorf("row of a table: %w", err)
+	}
+	return found, nil
+}

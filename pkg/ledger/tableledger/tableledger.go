@@ -1,0 +1,108 @@
+// Package tableledger keeps the ledger in Azure Table Storage. Call [New] once per process; hand the Store to as many
+// goroutines as you like.
+//
+// It promises what the contract promises, checked by the suite in pkg/ledger/ledgertest against Azurite. Three tables are
+// made if they are missing:
+//
+//   - guests: a row per person; partition = the first two digits of the key.
+//   - imports: all in one partition; i|<id> is the import, o|<id> is there while it is open.
+//   - entries: sixteen partitions per import, <import>-<first digit of the guest key>, each with e|<guest> (the entry),
+//     d|<due>|<guest> and w|<reason>|<guest> (its indexes, empty rows) and c (the tally).
+//
+// An entry, its indexes and the tally change in one transaction, under the ETags of the entry and the tally. Each write
+// carries a random version, by which a writer whose answer was lost finds out that it has written after all. Updates of
+// one partition from one process share transactions, so that they do not get in each other's way.
+//
+// It leaves out deleting guests and imports, which nobody does.
+package tableledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
+
+	"guestlist/pkg/ledger"
+)
+
+// Config says where the tables are: a connection string, or an endpoint and a credential.
+type Config struct {
+	ConnectionString string
+
+	Endpoint   string // https://<account>.table.core.windows.net
+	Credential azcore.TokenCredential
+
+	// Prefix is put before the names of the tables, so that several ledgers can share an account: letters and digits,
+	// beginning with a letter. Usually empty.
+	Prefix string
+	// Client sends the requests; nil takes one that keeps enough connections for all workers of a process.
+	Client *http.Client
+}
+
+// Store is a ledger in tables. Its methods may be called from many goroutines.
+type Store struct {
+	guests, imports, entries *table
+	clock                    *clock
+	queues                   queues
+}
+
+var _ ledger.Store = (*Store)(nil)
+
+// New connects to the tables and makes those that are missing. It needs the role Storage Table Data Contributor.
+func New(ctx context.Context, c Config) (*Store, error) {
+	s := &Store{clock: newClock(time.Now)}
+	client, err := c.connect(s.clock)
+	if err != nil {
+		return nil, fmt.Errorf("table service: %w", err)
+	}
+	for name, t := range map[string]**table{"guests": &s.guests, "imports": &s.imports, "entries": &s.entries} {
+		*t = &table{name: c.Prefix + name, client: client.NewClient(c.Prefix + name)}
+		if err := (*t).create(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// Now returns the time by the clock of the table service, exact to about half a second. It asks the service only if
+// there has been no answer for a while.
+func (s *Store) Now(ctx context.Context) (time.Time, error) {
+	if !s.clock.fresh() {
+		if _, err := s.guests.get(ctx, "clock", "clock"); err != nil && !errors.Is(err, errMissing) {
+			return time.Time{}, fmt.Errorf("clock of the table service: %w", err)
+		}
+	}
+	return s.clock.now(), nil
+}
+
+func (c Config) connect(watch policy.Policy) (*aztables.ServiceClient, error) {
+	options := &aztables.ClientOptions{ClientOptions: azcore.ClientOptions{
+		// Workers come back by message, so retries only bridge a hiccup: three, about 3 s in all.
+		Retry:            policy.RetryOptions{MaxRetries: 3, RetryDelay: 300 * time.Millisecond, MaxRetryDelay: 2 * time.Second, TryTimeout: 10 * time.Second},
+		Transport:        c.Client,
+		PerRetryPolicies: []policy.Policy{watch},
+	}}
+	if c.Client == nil {
+		options.Transport = newClient()
+	}
+	if c.ConnectionString != "" {
+		return aztables.NewServiceClientFromConnectionString(c.ConnectionString, options)
+	}
+	if c.Credential == nil {
+		return nil, errors.New("neither a connection string nor a credential")
+	}
+	return aztables.NewServiceClient(c.Endpoint, c.Credential, options)
+}
+
+// newClient returns a client with a connection for each of the 64 steps that a process runs at once. Go's default keeps
+// two and opens the rest anew each time.
+func newClient() *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 128, 128
+	return &http.Client{Transport: transport}
+}

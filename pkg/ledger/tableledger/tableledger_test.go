@@ -1,0 +1,60 @@
+package tableledger_test
+
+import (
+	"crypto/rand"
+	"os"
+	"testing"
+	"time"
+
+	"guestlist/pkg/ledger/ledgertest"
+	"guestlist/pkg/ledger/tableledger"
+	"guestlist/pkg/local/azurite/azuritetest"
+)
+
+func TestMain(m *testing.M) { os.Exit(azuritetest.Main(m)) }
+
+// config returns tables of the test's own in the shared Azurite.
+func config(t *testing.T) tableledger.Config {
+	return tableledger.Config{ConnectionString: azuritetest.Shared(t).ConnectionString(), Prefix: "t" + rand.Text()}
+}
+
+func open(t *testing.T, c tableledger.Config) *tableledger.Store {
+	t.Helper()
+	s, err := tableledger.New(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestTablesKeepTheContract(t *testing.T) {
+	t.Parallel()
+	ledgertest.Run(t, func(t *testing.T) ledgertest.Harness {
+		c := config(t)
+		first, second := open(t, c), open(t, c)
+		return ledgertest.Harness{
+			Store: first, Second: second, Patience: 2 * time.Second,
+			Advance: func(t *testing.T, d time.Duration) { await(t, first, d) },
+		}
+	})
+}
+
+// await returns when d has passed by the ledger's clock.
+func await(t *testing.T, s *tableledger.Store, d time.Duration) {
+	t.Helper()
+	start, err := s.Now(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for range tick.C {
+		now, err := s.Now(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if now.Sub(start) >= d {
+			return
+		}
+	}
+}
