@@ -54,14 +54,35 @@ func (b *Bus) Remove(ctx context.Context, queue string, limit int, remove func(b
 	if len(h.wanted) == 0 {
 		return 0, nil
 	}
-	if h.r, err = b.openDead(queue); err == nil {
-		defer closeQuietly(h.r)
-		err = errors.Join(h.run(ctx), h.giveBack(ctx))
-	}
-	if err != nil {
+	if err := errors.Join(b.hunt(ctx, queue, h), b.giveBack(ctx, queue, h.kept)); err != nil {
 		return h.removed, fmt.Errorf("remove dead letters of %s: %w", queue, err)
 	}
 	return h.removed, nil
+}
+
+func (b *Bus) hunt(ctx context.Context, queue string, h *hunt) (err error) {
+	if h.r, err = b.openDead(queue); err != nil {
+		return err
+	}
+	defer closeQuietly(h.r)
+	return h.run(ctx)
+}
+
+// giveBack abandons dead letters over a link of its own that asks for none: the link that received them would get them
+// again at once, and keep them locked for a minute when it closes. It works after ctx has ended too, for the same reason.
+func (b *Bus) giveBack(ctx context.Context, queue string, msgs []*azservicebus.ReceivedMessage) error {
+	if len(msgs) == 0 {
+		return nil
+	}
+	r, err := b.openDead(queue)
+	if err != nil {
+		return err
+	}
+	defer closeQuietly(r)
+	_, err = settle(context.WithoutCancel(ctx), msgs, func(ctx context.Context, m *azservicebus.ReceivedMessage) error {
+		return r.AbandonMessage(ctx, &azservicebus.ReceivedMessage{LockToken: m.LockToken}, nil)
+	})
+	return err
 }
 
 func (b *Bus) openDead(queue string) (*azservicebus.Receiver, error) {
@@ -168,14 +189,6 @@ func (h *hunt) complete(ctx context.Context, msgs []*azservicebus.ReceivedMessag
 	for _, m := range msgs {
 		delete(h.wanted, *m.SequenceNumber)
 	}
-	return err
-}
-
-// giveBack works after ctx has ended too, because a lock that is kept hides a dead letter for a minute.
-func (h *hunt) giveBack(ctx context.Context) error {
-	_, err := settle(context.WithoutCancel(ctx), h.kept, func(ctx context.Context, m *azservicebus.ReceivedMessage) error {
-		return h.r.AbandonMessage(ctx, m, nil)
-	})
 	return err
 }
 
