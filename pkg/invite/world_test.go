@@ -1,0 +1,229 @@
+package invite_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"guestlist/pkg/invite"
+	"guestlist/pkg/ledger"
+	"guestlist/pkg/ledger/memledger"
+	"guestlist/pkg/message"
+)
+
+const address = "ana@partner.example"
+
+var guest = message.GuestKey(address)
+
+// world is one tenant: a ledger, a directory that shows new users late, and a clock that only the test moves.
+type world struct {
+	t       *testing.T
+	now     time.Time
+	ledger  *memledger.Store
+	dir     *directory
+	bus     *sender
+	crash   *crasher
+	holders int
+	mode    string
+}
+
+func newWorld(t *testing.T) *world {
+	w := &world{t: t, now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC), crash: &crasher{left: -1}, mode: "microsoft"}
+	w.ledger = memledger.New(func() time.Time { return w.now })
+	w.dir = &directory{w: w, lag: 10 * time.Second}
+	w.bus = &sender{w: w}
+	return w
+}
+
+// plan inserts the guest's entry into an import, with targets planned.
+func (w *world) plan(importID string, targets int) message.Message {
+	w.t.Helper()
+	ctx := w.t.Context()
+	if _, _, err := w.ledger.CreateImport(ctx, ledger.Import{ID: importID, State: ledger.Running, Revision: 1, Created: w.now}); err != nil {
+		w.t.Fatal(err)
+	}
+	e := ledger.Entry{Import: importID, Guest: guest, Address: address, Lines: []int{2}, RedirectURL: "https://apps.example/",
+		Invite: ledger.Step{Generation: 1, State: ledger.Sent, Due: w.now}, Notify: ledger.Step{State: ledger.Ended}}
+	for i := range targets {
+		e.Targets = append(e.Targets, ledger.Target{Kind: ledger.Group, ID: fmt.Sprint("g", i), Step: ledger.Step{Generation: 1, State: ledger.Planned}})
+	}
+	if _, err := w.ledger.InsertEntries(ctx, []ledger.Entry{e}); err != nil {
+		w.t.Fatal(err)
+	}
+	return message.Message{Kind: message.Invite, Import: importID, Guest: guest, Generation: 1, Attempt: 1}
+}
+
+func (w *world) step() *invite.Step {
+	return &invite.Step{Ledger: crashing{w.ledger, w.crash}, Directory: w.dir, Bus: w.bus, Mode: w.mode,
+		Cancelled: ledger.NewFlags(w.ledger, 0).Cancelled,
+		Holder:    func() string { w.holders++; return fmt.Sprint("worker-", w.holders) },
+		Lease:     2 * time.Minute, UncertainWait: 15 * time.Minute}
+}
+
+// errCrash is what a process that died leaves of a call: nothing.
+var errCrash = errors.New("crashed")
+
+// deliver runs Do once; a crash ends it with errCrash wherever it was.
+func (w *world) deliver(m message.Message) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			if r != errCrash { //nolint:errorlint // a panic value
+				panic(r)
+			}
+			err = errCrash
+		}
+	}()
+	return w.step().Do(w.t.Context(), m)
+}
+
+// settle delivers m as a broker and the verdict engine would until it is done, moving the clock instead of waiting.
+func (w *world) settle(m message.Message) error {
+	w.t.Helper()
+	for range 200 {
+		err := w.deliver(m)
+		later, isLater := errors.AsType[*message.Later](err)
+		failure, isFailure := errors.AsType[*message.Failure](err)
+		switch {
+		case err == nil:
+			return nil
+		case isLater:
+			w.now = w.now.Add(later.After)
+		case isFailure:
+			if err := w.step().Failed(w.t.Context(), m, failure); err != nil {
+				w.t.Fatal(err)
+			}
+			return failure
+		default: // a crash or a failed attempt: redelivered soon
+			w.now = w.now.Add(3 * time.Second)
+		}
+	}
+	w.t.Fatal("the message was never done")
+	return nil
+}
+
+func (w *world) entry(importID string) *ledger.Entry {
+	w.t.Helper()
+	e, err := w.ledger.Entry(w.t.Context(), importID, guest)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return &e
+}
+
+// crasher ends the process at one of its acts: before the act with an even count, after it with an odd one.
+type crasher struct {
+	left  int // -1: never
+	acts  int
+	fired bool
+}
+
+func (c *crasher) point() {
+	c.acts++
+	if c.left == 0 {
+		c.left, c.fired = -1, true
+		panic(errCrash)
+	}
+	if c.left > 0 {
+		c.left--
+	}
+}
+
+// act does f between two points.
+func act[T any](c *crasher, f func() (T, error)) (T, error) {
+	c.point()
+	v, err := f()
+	c.point()
+	return v, err
+}
+
+// crashing is a ledger whose writes are acts.
+type crashing struct {
+	*memledger.Store
+	c *crasher
+}
+
+func (l crashing) Claim(ctx context.Context, key, holder string, d time.Duration) (ledger.Guest, error) {
+	return act(l.c, func() (ledger.Guest, error) { return l.Store.Claim(ctx, key, holder, d) })
+}
+
+func (l crashing) SaveGuest(ctx context.Context, g ledger.Guest) (ledger.Guest, error) {
+	return act(l.c, func() (ledger.Guest, error) { return l.Store.SaveGuest(ctx, g) })
+}
+
+func (l crashing) UpdateEntry(ctx context.Context, importID, key string, change func(*ledger.Entry) error) (e ledger.Entry, t ledger.Tally, err error) {
+	e, err = act(l.c, func() (ledger.Entry, error) {
+		var err error
+		e, t, err = l.Store.UpdateEntry(ctx, importID, key, change)
+		return e, err
+	})
+	return e, t, err
+}
+
+// sender is a bus that keeps what was sent; sending is an act.
+type sender struct {
+	w    *world
+	sent []message.Message
+}
+
+func (s *sender) Send(_ context.Context, msgs ...message.Message) error {
+	_, err := act(s.w.crash, func() (struct{}, error) {
+		s.sent = append(s.sent, msgs...)
+		return struct{}{}, nil
+	})
+	return err
+}
+
+// directory is a tenant: users by address, shown lag after they were made, and the mails that Microsoft sent.
+type directory struct {
+	w     *world
+	lag   time.Duration
+	made  map[string]time.Time
+	users int
+	mails int
+	posts int
+	err   func(n int) error // verdict on the n-th POST, before it does anything
+	lost  func(n int) bool  // whether the answer of the n-th POST is lost
+}
+
+func (d *directory) Find(_ context.Context, a string) (string, error) {
+	if made, ok := d.made[a]; ok && d.w.now.Sub(made) >= d.lag {
+		return "user-of-" + a, nil
+	}
+	return "", nil
+}
+
+func (d *directory) Exists(_ context.Context, id string) (bool, error) {
+	for a := range d.made {
+		if id == "user-of-"+a {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func (d *directory) Invite(_ context.Context, i invite.Invitation) (string, error) {
+	return act(d.w.crash, func() (string, error) {
+		d.posts++
+		if d.err != nil {
+			if err := d.err(d.posts); err != nil {
+				return "", err
+			}
+		}
+		if d.made == nil {
+			d.made = map[string]time.Time{}
+		}
+		if _, ok := d.made[i.Address]; !ok {
+			d.made[i.Address] = d.w.now
+			d.users++
+		}
+		if i.Mail {
+			d.mails++
+		}
+		if d.lost != nil && d.lost(d.posts) {
+			return "", fmt.Errorf("%w: 504", invite.ErrUncertain)
+		}
+		return "user-of-" + i.Address, nil
+	})
+}
