@@ -3,7 +3,6 @@ package csvfile
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
 )
 
 // microsoftForbids are the characters that Microsoft documents as not permitted in an invited address. The apostrophe
@@ -52,10 +51,6 @@ func judgeAddress(s, forbidden string) (code, text string) {
 		return EmailInvalid, fmt.Sprintf("%q is no domain: write one such as partner.example", clip(domain, 80))
 	}
 	return "", ""
-}
-
-func notASCII(s string) bool {
-	return strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf })
 }
 
 // localPart takes what RFC 5321 allows without quotes, and Microsoft's rule for dot and hyphen at the ends.

@@ -27,6 +27,8 @@ type Reader struct {
 	header  []string
 	dialect Dialect
 	layout  layout
+
+	url, urlProblem string // of an earlier row
 }
 
 // NewReader reads the header. The error is a *message.Failure (file.empty, file.not-csv, file.no-email-column,

@@ -7,34 +7,38 @@ import (
 	"unicode/utf8"
 )
 
-// judge makes a row of a record. It looks at everything, so that a person can mend all of a row at once.
+// judge makes a row of a record. It looks at everything, so that a person can mend all of a row at once; but where cells
+// may have moved to a wrong column, only the address is taken, to say whose row it is.
 func (c *Reader) judge(rec record) Row {
-	row := Row{Line: rec.line}
-	c.judgeForm(&row, rec)
+	row := Row{Line: rec.line, Cells: rec.cells}
+	sound := c.judgeForm(&row, rec.code)
 	cell := func(f field) string {
 		if i := c.layout[f]; i >= 0 && i < len(row.Cells) {
 			return trim(row.Cells[i])
 		}
 		return ""
 	}
+	if !sound {
+		row.Email = NormalAddress(cell(email))
+		return row
+	}
 	row.judgeEmail(cell(email))
 	row.judgeName(cell(displayName))
 	row.judgeText(cell(invitationText))
-	row.judgeRedirect(cell(redirectURL))
+	c.judgeRedirect(&row, cell(redirectURL))
 	row.judgeCC(cell(cc))
 	row.judgeLanguage(cell(language))
 	row.Applications, row.Groups = values(cell(applications)), values(cell(groups))
 	return row
 }
 
-// judgeForm takes over the cells of a record, and says what is wrong with them as cells.
-func (c *Reader) judgeForm(row *Row, rec record) {
-	row.Cells = rec.cells
-	if rec.code == RowTooLong && c.charset != windows1252 { // cut anywhere
-		row.Cells[0] = strings.ToValidUTF8(row.Cells[0], "")
+// judgeForm judges the cells as cells, and reports whether each is in its column.
+func (c *Reader) judgeForm(row *Row, code string) (sound bool) {
+	if last := len(row.Cells) - 1; code == RowTooLong && c.charset != windows1252 { // cut anywhere
+		row.Cells[last] = strings.ToValidUTF8(row.Cells[last], "")
 	}
-	if text := formText(rec.code); text != "" {
-		row.refuse(rec.code, text)
+	if text := formText(code); text != "" {
+		row.refuse(code, text)
 	}
 	if !c.charset.decode(row.Cells) {
 		row.refuse(NotUTF8, "the line is not valid UTF-8, though the file is: write the names in it anew, or export the sheet as \"CSV UTF-8\"")
@@ -45,11 +49,15 @@ func (c *Reader) judgeForm(row *Row, rec record) {
 	for i, cell := range row.Cells {
 		c.judgeCell(row, i, cell)
 	}
-	extra := row.Cells[min(len(row.Cells), len(c.header)):]
-	if rec.code == "" && !blank(extra) {
+	if code != "" {
+		return false
+	}
+	if len(row.Cells) > len(c.header) && !blank(row.Cells[len(c.header):]) {
 		row.refuse(TooManyCells, fmt.Sprintf("the line has %d cells, the header %d: put cells that hold a %s in double quotes",
 			len(row.Cells), len(c.header), separator(c.scan.comma)))
+		return false
 	}
+	return true
 }
 
 func (c *Reader) judgeCell(row *Row, i int, cell string) {
@@ -57,7 +65,7 @@ func (c *Reader) judgeCell(row *Row, i int, cell string) {
 	case len(cell) > MaxField:
 		row.Cells[i] = strings.ToValidUTF8(cell[:MaxField], "")
 		row.refuse(FieldTooLong, fmt.Sprintf("column %s has %d bytes, more than %d", c.column(i), len(cell), MaxField))
-	case strings.ContainsFunc(cell, control):
+	case hasControl(cell):
 		row.refuse(ControlCharacter, fmt.Sprintf("column %s has an invisible control character: type the cell anew", c.column(i)))
 	default:
 		row.Cells[i] = unneutral(cell)
@@ -109,7 +117,9 @@ func (r *Row) judgeEmail(cell string) {
 
 // judgeName puts the name on one line: it goes into mail headers.
 func (r *Row) judgeName(cell string) {
-	r.DisplayName = strings.Join(strings.Fields(cell), " ")
+	if r.DisplayName = cell; strings.ContainsAny(cell, "\n\t") || strings.Contains(cell, "  ") {
+		r.DisplayName = strings.Join(strings.Fields(cell), " ")
+	}
 	if r.DisplayName == "" {
 		r.warn(NameMissing, "no display name: the directory will show the address")
 	}
@@ -120,18 +130,24 @@ func (r *Row) judgeText(cell string) {
 	if n := utf8.RuneCountInString(cell); n > MaxText {
 		r.refuse(TextTooLong, fmt.Sprintf("the invitation text has %d characters, more than %d", n, MaxText))
 	}
+	if !strings.Contains(cell, "\n") {
+		return
+	}
 	for line := range strings.SplitSeq(cell, "\n") {
-		if len(line) < len(cell) && strings.Count(line, "@") > 0 && strings.Count(line, ",")+strings.Count(line, ";") > 2 {
+		if strings.Contains(line, "@") && strings.Count(line, ",")+strings.Count(line, ";") > 2 {
 			r.warn(TextHasRows, "the invitation text has several lines, and one looks like a row of its own: is a double quote missing?")
 			return
 		}
 	}
 }
 
-func (r *Row) judgeRedirect(cell string) {
-	r.RedirectURL = cell
-	if problem := judgeURL(cell); problem != "" {
-		r.refuse(RedirectInvalid, problem)
+// judgeRedirect remembers one URL, since most files have the same in every row.
+func (c *Reader) judgeRedirect(row *Row, cell string) {
+	if cell != c.url {
+		c.url, c.urlProblem = cell, judgeURL(cell)
+	}
+	if row.RedirectURL = cell; c.urlProblem != "" {
+		row.refuse(RedirectInvalid, c.urlProblem)
 	}
 }
 
@@ -158,6 +174,9 @@ func (r *Row) judgeLanguage(cell string) {
 func values(cell string) []string {
 	if cell == "" {
 		return nil
+	}
+	if IsID(cell) {
+		return []string{strings.ToLower(cell)}
 	}
 	var list []string
 	add := func(v string) {

@@ -114,13 +114,12 @@ func (s *scanner) split(line []byte) {
 	}
 }
 
-// shown is how many bytes of an endless line are kept, so that a person can find it.
+// shown is how many bytes of an endless line are kept, so that a person can see whose it is.
 const shown = 1_000
 
 // skipLine uses up a line that is longer than a record may be, and keeps its beginning.
 func (s *scanner) skipLine() (record, error) {
-	s.text = append(s.text[:0], s.buf[s.start:s.start+shown]...)
-	s.ends = append(s.ends[:0], shown)
+	s.split(s.buf[s.start : s.start+shown])
 	for {
 		n, _ := lineOf(s.buf[s.start:s.end], s.err == io.EOF)
 		if n > 0 || s.err == io.EOF {

@@ -1,18 +1,21 @@
 package policy
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 
 	"guestlist/pkg/csvfile"
 )
 
-// most is how many of each kind an Ask lists; what goes beyond is counted. It keeps the ask of a hostile file small
-// enough for one property of a table.
-const most = 50
+// What an Ask lists of each kind; what goes beyond is counted. The JSON of a hostile file's ask, too, fits into one
+// property of a table (32 Ki characters).
+const (
+	mostValues = 50
+	mostBytes  = 7_000 // of JSON
+)
 
-// Ask is what a file asks for. The zero value asks for nothing. Rows that are refused for their own problems count as
-// far as they can be read: mending them must not need another look at the policy.
+// Ask is what the rows of a file ask for. The zero value asks for nothing.
 type Ask struct {
 	Groups        Wanted `json:"groups,omitzero"` // ids, or names as the file has them
 	Applications  Wanted `json:"applications,omitzero"`
@@ -21,17 +24,21 @@ type Ask struct {
 	Text          bool   `json:"text,omitempty"` // some row has an invitation text
 	CC            bool   `json:"cc,omitempty"`
 	Rows          int    `json:"rows"`
-	Guests        int    `json:"guests"` // set by whoever merges rows; Add does not know which are the same guest
+	Guests        int    `json:"guests,omitempty"` // set by whoever merges rows; Add does not know which are the same guest
 }
 
-// Wanted are different values in the order in which they first came, at most 50.
+// Wanted are different values in the order in which they first came, at most 50 and 7,000 bytes.
 type Wanted struct {
 	List []string `json:"list,omitempty"`
 	More int      `json:"more,omitempty"` // values beyond the list, counted once for each row that has them
 }
 
-// Add takes in one row.
+// Add takes in one row. A refused row asks for nothing: what stands in it may be a slip, and nobody should be led to
+// allow it.
 func (a *Ask) Add(row csvfile.Row) {
+	if row.Refused() {
+		return
+	}
 	a.Rows++
 	for _, g := range row.Groups {
 		a.Groups.add(g)
@@ -49,18 +56,39 @@ func (w *Wanted) add(v string) {
 	same := func(u string) bool { return strings.EqualFold(u, v) }
 	switch {
 	case v == "" || slices.ContainsFunc(w.List, same):
-	case len(w.List) == most || len(v) > 253:
+	case len(w.List) == mostValues || w.size()+jsonSize(v) > mostBytes:
 		w.More++
 	default:
 		w.List = append(w.List, strings.Clone(v)) // v keeps its whole row in memory
 	}
 }
 
-// Propose returns the policy that allows what a file asks for and nothing else. Names that are no ids cannot be
+func (w *Wanted) size() int {
+	n := 0
+	for _, v := range w.List {
+		n += jsonSize(v)
+	}
+	return n
+}
+
+func jsonSize(v string) int {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // a string
+	}
+	return len(b) + 1
+}
+
+// Propose returns the policy that allows what a file asks for and nothing else; where guests were not counted, it allows
+// as many as there are rows. Names that are no ids cannot be
 // proposed, since only the directory knows whose they are: [Ask.Named] lists them. Names in the policy are empty; fill
 // them in from the directory before a person looks at it.
 func Propose(source string, a Ask) Policy {
-	p := Policy{Version: Version, Source: source, MaxGuests: max(1, a.Guests, min(a.Rows, 1)), AllowText: a.Text, AllowCC: a.CC}
+	guests := a.Guests
+	if guests == 0 {
+		guests = a.Rows
+	}
+	p := Policy{Version: Version, Source: source, MaxGuests: max(1, guests), AllowText: a.Text, AllowCC: a.CC}
 	for _, id := range a.Groups.List {
 		if csvfile.IsID(id) {
 			p.Groups = append(p.Groups, Group{ID: id})
@@ -78,8 +106,7 @@ func Propose(source string, a Ask) Policy {
 
 // Named lists the groups and applications that the file names otherwise than by id.
 func (a Ask) Named() (groups, applications []string) {
-	isID := func(s string) bool { return csvfile.IsID(s) }
-	return slices.DeleteFunc(slices.Clone(a.Groups.List), isID), slices.DeleteFunc(slices.Clone(a.Applications.List), isID)
+	return slices.DeleteFunc(slices.Clone(a.Groups.List), csvfile.IsID), slices.DeleteFunc(slices.Clone(a.Applications.List), csvfile.IsID)
 }
 
 func valid(hosts []string) []string {

@@ -21,6 +21,9 @@ func Parse(raw []byte) (Policy, error) {
 	if err := d.Decode(&p); err != nil {
 		return Policy{}, explain(err)
 	}
+	if key := twice(raw); key != "" {
+		return Policy{}, fmt.Errorf("source policy: key %q is there twice in one object: merge the two", key)
+	}
 	if _, err := d.Token(); err != io.EOF {
 		return Policy{}, errors.New("source policy: there is something after the closing brace: one file holds one policy")
 	}
