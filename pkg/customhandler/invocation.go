@@ -44,7 +44,7 @@ func (i Invocation) Body() ([]byte, error) {
 	if !isString {
 		return raw, nil
 	}
-	if s == "" || s == "null" {
+	if s == "" {
 		return nil, errors.New("the message has no body")
 	}
 	if b, err := base64.StdEncoding.DecodeString(s); err == nil {
