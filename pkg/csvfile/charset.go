@@ -19,12 +19,17 @@ const (
 	windows1252
 )
 
-// decode turns cells into UTF-8, and reports whether they were what the charset says.
+// decode turns cells into UTF-8, and reports whether they were what the charset says. U+FFFD stands where a letter was
+// lost, here or before the file came to us, so it does not pass either.
 func (c *charset) decode(cells []string) bool {
-	ascii, valid := true, true
+	ascii, valid, lost := true, true, false
 	for _, cell := range cells {
-		ascii = ascii && !notASCII(cell)
-		valid = valid && (ascii || utf8.ValidString(cell))
+		if !notASCII(cell) {
+			continue
+		}
+		ascii = false
+		valid = valid && utf8.ValidString(cell)
+		lost = lost || strings.Contains(cell, "\uFFFD")
 	}
 	if ascii {
 		return true
@@ -41,7 +46,7 @@ func (c *charset) decode(cells []string) bool {
 		}
 		return true
 	}
-	return valid
+	return valid && !lost
 }
 
 // high1252 is Windows-1252 from 0x80 to 0x9F; the rest is as in Unicode. The five bytes that it leaves open are the

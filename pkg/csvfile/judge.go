@@ -41,7 +41,7 @@ func (c *Reader) judgeForm(row *Row, code string) (sound bool) {
 		row.refuse(code, text)
 	}
 	if !c.charset.decode(row.Cells) {
-		row.refuse(NotUTF8, "the line is not valid UTF-8, though the file is: write the names in it anew, or export the sheet as \"CSV UTF-8\"")
+		row.refuse(DamagedText, "letters of the line were lost when the file was converted (they show as \uFFFD): write them anew, and export the sheet as \"CSV UTF-8\"")
 		for i, cell := range row.Cells {
 			row.Cells[i] = strings.ToValidUTF8(cell, "\uFFFD")
 		}

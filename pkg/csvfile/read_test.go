@@ -43,7 +43,7 @@ func TestLimitsRefuseOneRowAndGoOn(t *testing.T) {
 		"cell too long": {"ana@partner.example," + strings.Repeat("é", csvfile.MaxField/2) + "x,",
 			"2 ana@partner.example field.too-long\n3 ben@partner.example \n"},
 		"line too long": {"ana@partner.example,Ana," + strings.Repeat("é", csvfile.MaxRecord), "2 ana@partner.example row.too-long\n3 ben@partner.example \n"},
-		"unclosed and long": {`ana@partner.example,Ana,"` + strings.Repeat("x\n", csvfile.MaxRecord/2+8) + "x",
+		"unclosed and long": {`ana@partner.example,Ana,"` + strings.Repeat(strings.Repeat("x", 1023)+"\n", csvfile.MaxRecord>>10) + "x",
 			"2 ana@partner.example row.unclosed-quote\n"},
 		"too many cells": {"ana@partner.example" + strings.Repeat(",", csvfile.MaxCells) + "x", "2 ana@partner.example row.too-many-cells\n3 ben@partner.example \n"},
 	} {
@@ -99,18 +99,13 @@ func TestReadErrorsOfTheSourceAreRecognised(t *testing.T) {
 	if _, err := csvfile.NewReader(iotest.ErrReader(changed)); !errors.Is(err, changed) {
 		t.Errorf("NewReader: %v", err)
 	}
-	// Half a row is no row: the connection broke, not the file.
-	src := io.MultiReader(strings.NewReader("Email\nana@partner.example\nben@par"), iotest.ErrReader(changed))
-	r, err := csvfile.NewReader(src)
-	if errors.Is(err, changed) {
-		return // the header was not yet read
+	src := io.MultiReader(strings.NewReader("Email\nana@partner.example\n"), iotest.ErrReader(changed))
+	if _, err := csvfile.NewReader(src); !errors.Is(err, changed) {
+		t.Errorf("NewReader of a file that breaks off early: %v", err)
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Errorf("NewReader read %v of a short broken file", r.Header())
 }
 
+// Half a row is no row: the connection broke, not the file.
 func TestAnErrorMidwayEndsReadingAndStays(t *testing.T) {
 	t.Parallel()
 	changed := errors.New("the blob changed")

@@ -45,7 +45,7 @@ const (
 	BareQuote        = "row.bare-quote"
 	UnclosedQuote    = "row.unclosed-quote"
 	RowTooLong       = "row.too-long"
-	NotUTF8          = "row.not-utf8"
+	DamagedText      = "row.damaged-text" // letters were lost in a conversion
 )
 
 // Codes of warnings; the row goes on.
