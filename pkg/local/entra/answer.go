@@ -1,0 +1,78 @@
+package entra
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// answer is what a request gets. Handlers return it instead of writing it, so that a fault can take its place after the
+// work is done.
+type answer struct {
+	status int
+	body   any // nil: none
+	header map[string]string
+}
+
+func ok(body any) answer { return answer{status: http.StatusOK, body: body} }
+
+var noContent = answer{status: http.StatusNoContent}
+
+// refusal is the inside of an error envelope.
+type refusal struct{ code, message string }
+
+func refuse(status int, code, message string) answer {
+	return answer{status: status, body: refusal{code, message}}
+}
+
+// Codes of the directory's errors (source: resource page errors, and the issues named where they are used).
+const (
+	badRequest  = "Request_BadRequest"
+	badQuery    = "Request_UnsupportedQuery"
+	notFound    = "Request_ResourceNotFound"
+	denied      = "Authorization_RequestDenied"
+	plainBad    = "BadRequest"
+	forbidden   = "Forbidden"
+	tooMany     = "TooManyRequests"
+	noAuth      = "InvalidAuthenticationToken"
+	unavailable = "ServiceUnavailable"
+)
+
+// missing is the answer about an object that is not there, or not yet (source: troubleshooting page of 2025-04-21).
+func missing(id string) answer {
+	return refuse(http.StatusNotFound, notFound,
+		fmt.Sprintf("Resource '%s' does not exist or one of its queried reference-property objects are not present.", id))
+}
+
+// insufficient is the answer to a write that the identity may not make.
+func insufficient() answer {
+	return refuse(http.StatusForbidden, denied, "Insufficient privileges to complete the operation.")
+}
+
+// write sends a. Every answer carries request-id; errors carry it in the body too (source: concept page errors).
+func (a answer) write(w http.ResponseWriter, q *request) {
+	h := w.Header()
+	h.Set("request-id", q.id)
+	h.Set("client-request-id", q.clientID)
+	h.Set("OData-Version", "4.0")
+	for k, v := range a.header {
+		h.Set(k, v)
+	}
+	body := a.body
+	if r, ok := body.(refusal); ok {
+		body = r.envelope(q)
+	}
+	if body == nil {
+		w.WriteHeader(a.status)
+		return
+	}
+	h.Set("Content-Type", "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8")
+	w.WriteHeader(a.status)
+	_ = json.NewEncoder(w).Encode(body) // a client that went away needs no answer
+}
+
+func (r refusal) envelope(q *request) any {
+	return map[string]any{"error": map[string]any{"code": r.code, "message": r.message, "innerError": map[string]string{
+		"date": time.Now().UTC().Format("2006-01-02T15:04:05"), "request-id": q.id, "client-request-id": q.clientID}}}
+}

@@ -1,0 +1,205 @@
+package entra
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// defaultRole may be assigned where an application declares no roles (source: resource page appRoleAssignment).
+const defaultRole = "00000000-0000-0000-0000-000000000000"
+
+// grant is an app role assignment.
+type grant struct {
+	ID              string
+	PrincipalID     string
+	PrincipalName   string
+	PrincipalType   string // User, Group
+	AppRoleID       string
+	ResourceID      string
+	ResourceName    string
+	CreatedDateTime time.Time
+}
+
+// principal is who can be given an app role.
+type principal struct {
+	id, name, kind string
+	from           time.Time // takes app roles from then on
+}
+
+func (d *tenant) principal(id string) (principal, bool) {
+	if u := d.users[id]; u != nil {
+		return principal{id, u.DisplayName, "User", u.assignable}, true
+	}
+	if g := d.groups[id]; g != nil {
+		return principal{id, g.DisplayName, "Group", time.Time{}}, true
+	}
+	return principal{}, false
+}
+
+func newGrant(a *app, p principal, role string, now time.Time) grant {
+	return grant{ID: guid("assignment", a.ID, p.id, role), PrincipalID: p.id, PrincipalName: p.name, PrincipalType: p.kind, AppRoleID: role,
+		ResourceID: a.ID, ResourceName: a.DisplayName, CreatedDateTime: now}
+}
+
+func (g grant) object() object {
+	return object{"id": g.ID, "principalId": g.PrincipalID, "principalDisplayName": g.PrincipalName, "principalType": g.PrincipalType, "appRoleId": g.AppRoleID,
+		"resourceId": g.ResourceID, "resourceDisplayName": g.ResourceName, "createdDateTime": g.CreatedDateTime.UTC().Format(time.RFC3339), "deletedDateTime": nil}
+}
+
+func (a *app) object() object {
+	roles := []object{}
+	for _, r := range a.AppRoles {
+		roles = append(roles, object{"id": r.ID, "value": orNull(r.Value), "displayName": r.DisplayName, "description": orNull(r.DisplayName),
+			"isEnabled": *r.IsEnabled, "allowedMemberTypes": orEmpty(r.AllowedMemberTypes), "origin": "Application"})
+	}
+	return object{"id": a.ID, "appId": a.AppID, "displayName": a.DisplayName, "appDisplayName": a.DisplayName, "appOwnerOrganizationId": a.AppOwnerOrganizationID,
+		"appRoleAssignmentRequired": a.AppRoleAssignmentRequired, "appRoles": roles, "accountEnabled": true, "servicePrincipalType": "Application", "tags": []string{}}
+}
+
+// servicePrincipal returns the service principal of the path, by object id or as (appId='…'), or the refusal.
+func (g *graph) servicePrincipal(q *request) (*app, answer, bool) {
+	key := q.segments[1]
+	if name, isKey := strings.CutPrefix(key, "(appId='"); isKey {
+		name, closed := strings.CutSuffix(name, "')")
+		if !closed {
+			return nil, refuse(http.StatusBadRequest, plainBad, "The key of the service principal cannot be read."), false
+		}
+		a := g.appIDs[strings.ToLower(name)]
+		return a, missing(name), a != nil
+	}
+	if !guidShape.MatchString(strings.ToLower(key)) {
+		return nil, refuse(http.StatusBadRequest, badRequest, "Invalid object identifier '"+key+"'."), false
+	}
+	a := g.apps[strings.ToLower(key)]
+	return a, missing(key), a != nil
+}
+
+// getApp is GET /servicePrincipals/{id}, also with (appId='…') (source: page serviceprincipal-get).
+func (g *graph) getApp(q *request) answer {
+	if no, fine := q.options("$select"); !fine {
+		return no
+	}
+	a, no, fine := g.servicePrincipal(q)
+	if !fine {
+		return no
+	}
+	return g.one(q, "servicePrincipals", a.object(), nil)
+}
+
+// listAssigned is GET /servicePrincipals/{id}/appRoleAssignedTo (source: page serviceprincipal-list-approleassignedto).
+func (g *graph) listAssigned(q *request) answer {
+	a, no, fine := g.servicePrincipal(q)
+	if !fine {
+		return no
+	}
+	return g.listGrants(q, "servicePrincipals('"+a.ID+"')/appRoleAssignedTo", a.grants)
+}
+
+// listAssignments is GET /users/{id}/appRoleAssignments (source: page user-list-approleassignments).
+func (g *graph) listAssignments(q *request) answer {
+	u := g.lookup(q.segments[1])
+	if u == nil {
+		return missing(q.segments[1])
+	}
+	var grants []grant
+	for _, a := range g.apps {
+		for _, it := range a.grants {
+			if it.PrincipalID == u.ID {
+				grants = append(grants, it)
+			}
+		}
+	}
+	return g.listGrants(q, "users('"+u.ID+"')/appRoleAssignments", grants)
+}
+
+func (g *graph) listGrants(q *request, kind string, grants []grant) answer {
+	if no, fine := q.options("$select", "$top", "$skiptoken"); !fine {
+		return no
+	}
+	byID := map[string]grant{}
+	var ids []string
+	for _, it := range grants {
+		byID[it.ID] = it
+		ids = append(ids, it.ID)
+	}
+	slices.Sort(ids)
+	return g.page(q, kind, ids, func(id string) object { return byID[id].object() }, nil)
+}
+
+// assignment is the body that assigns an app role.
+type assignment struct {
+	Type      string `json:"@odata.type,omitempty"`
+	Principal string `json:"principalId"`
+	Resource  string `json:"resourceId"`
+	Role      string `json:"appRoleId"`
+}
+
+// assign is POST /servicePrincipals/{id}/appRoleAssignedTo (source: page serviceprincipal-post-approleassignedto).
+// resourceId is the object id of that service principal, and never its appId.
+func (g *graph) assign(q *request) answer {
+	var in assignment
+	if no, fine := q.decode(&in); !fine {
+		return no
+	}
+	a, no, fine := g.servicePrincipal(q)
+	if !fine {
+		return no
+	}
+	if !strings.EqualFold(in.Resource, a.ID) {
+		return invalidReference()
+	}
+	return g.grant(a, in)
+}
+
+// assignTo is POST /users/{id}/appRoleAssignments (source: page user-post-approleassignments).
+func (g *graph) assignTo(q *request) answer {
+	var in assignment
+	if no, fine := q.decode(&in); !fine {
+		return no
+	}
+	u, a := g.lookup(q.segments[1]), g.apps[strings.ToLower(in.Resource)]
+	switch {
+	case u == nil:
+		return missing(q.segments[1])
+	case a == nil || !strings.EqualFold(in.Principal, u.ID):
+		return invalidReference()
+	}
+	return g.grant(a, in)
+}
+
+// invalidReference is the answer to wrong ids and to a principal that is not replicated yet (source: msgraph-sdk-dotnet
+// issue 2508).
+func invalidReference() answer {
+	return refuse(http.StatusBadRequest, badRequest, "Not a valid reference update.")
+}
+
+func (g *graph) grant(a *app, in assignment) answer {
+	p, known := g.principal(strings.ToLower(in.Principal))
+	now, role := g.timing.now(), strings.ToLower(in.Role)
+	switch {
+	case !known || now.Before(p.from):
+		return invalidReference()
+	case !a.offers(role):
+		return refuse(http.StatusBadRequest, badRequest, "Permission being assigned was not found on application")
+	case slices.ContainsFunc(a.grants, func(it grant) bool { return it.PrincipalID == p.id && it.AppRoleID == role }):
+		return refuse(http.StatusBadRequest, badRequest, "Permission being assigned already exists on the object")
+	}
+	it := newGrant(a, p, role, now)
+	a.grants = append(a.grants, it)
+	body := it.object()
+	body["@odata.context"] = g.url + "/v1.0/$metadata#appRoleAssignments/$entity"
+	return answer{status: http.StatusCreated, body: body}
+}
+
+// offers reports whether a role may be assigned; groups get what users get. That disabled roles and those for
+// applications are refused with the same text as unknown ones was not seen.
+func (a *app) offers(role string) bool {
+	if role == defaultRole {
+		return len(a.AppRoles) == 0
+	}
+	return slices.ContainsFunc(a.AppRoles, func(r AppRole) bool {
+		return r.ID == role && *r.IsEnabled && slices.Contains(r.AllowedMemberTypes, "User")
+	})
+}

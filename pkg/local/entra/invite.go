@@ -1,0 +1,210 @@
+package entra
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// invitation is the body of POST /invitations (source: resource page invitation).
+type invitation struct {
+	Type            string      `json:"@odata.type,omitempty"`
+	Address         string      `json:"invitedUserEmailAddress"`
+	DisplayName     string      `json:"invitedUserDisplayName,omitempty"`
+	UserType        string      `json:"invitedUserType,omitempty"`
+	RedirectURL     string      `json:"inviteRedirectUrl"`
+	SendMail        bool        `json:"sendInvitationMessage"`
+	ResetRedemption bool        `json:"resetRedemption"`
+	Message         messageInfo `json:"invitedUserMessageInfo,omitzero"`
+	User            *struct {
+		Type string `json:"@odata.type,omitempty"`
+		ID   string `json:"id"`
+	} `json:"invitedUser,omitempty"`
+}
+
+type messageInfo struct {
+	Type         string      `json:"@odata.type,omitempty"`
+	Language     *string     `json:"messageLanguage"`
+	Text         *string     `json:"customizedMessageBody"`
+	CCRecipients []recipient `json:"ccRecipients"`
+}
+
+type recipient struct {
+	Type    string `json:"@odata.type,omitempty"`
+	Address struct {
+		Type    string  `json:"@odata.type,omitempty"`
+		Name    *string `json:"name"`
+		Address *string `json:"address"`
+	} `json:"emailAddress"`
+}
+
+// ticket redeems an invitation.
+type ticket struct{ user, redirect string }
+
+// forbiddenChars may not be in an invited address (source: resource page invitation).
+const forbiddenChars = "~!#$%^&*()+=[]{}\\/|;:'\"<>?, \t\r\n"
+
+// invite is POST /invitations: it creates a guest, or invites an existing one again. A write knows what is not replicated
+// yet, so an address never gets two users, only two mails.
+func (g *graph) invite(q *request) answer {
+	var in invitation
+	if no, fine := q.decode(&in); !fine {
+		return no
+	}
+	if no, fine := g.gate.pass(g.invited); !fine {
+		return no
+	}
+	if no, fine := in.check(); !fine {
+		return no
+	}
+	u, no, fine := g.invitee(in)
+	if !fine {
+		return no
+	}
+	if u == nil {
+		u = g.newGuest(in)
+	}
+	g.invited++
+	if in.SendMail {
+		g.mails[strings.ToLower(in.Address)]++
+	}
+	return answer{status: http.StatusCreated, body: g.invitationSent(in, u)}
+}
+
+// check applies the rules on the properties. Only the text for a bad address was seen; those for missing and malformed
+// properties are the emulator's own.
+func (in invitation) check() (answer, bool) {
+	bad := func(text string) (answer, bool) { return refuse(http.StatusBadRequest, plainBad, text), false }
+	switch {
+	case in.Address == "":
+		return bad("The property 'invitedUserEmailAddress' is required.")
+	case in.RedirectURL == "":
+		return bad("The property 'inviteRedirectUrl' is required.")
+	case in.UserType != "" && in.UserType != "Guest" && in.UserType != "Member":
+		return bad("The property 'invitedUserType' must be Guest or Member.")
+	case !validAddress(in.Address): // source: msgraph-sdk-dotnet issue 2786
+		return bad("The Primary SMTP Address is an invalid value")
+	}
+	if u, err := url.Parse(in.RedirectURL); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+		return bad("The property 'inviteRedirectUrl' must be an absolute URL.")
+	}
+	return answer{}, true
+}
+
+// validAddress applies the documented rules: no forbidden characters, and neither dot nor hyphen at the ends of the local
+// part.
+func validAddress(s string) bool {
+	local, domain, found := strings.Cut(s, "@")
+	return found && local != "" && domain != "" && !strings.ContainsAny(s, forbiddenChars) && !strings.Contains(domain, "@") &&
+		strings.Contains(domain, ".") && !strings.HasPrefix(domain, ".") && !strings.HasSuffix(domain, ".") && !strings.Contains(s, "..") &&
+		!strings.ContainsAny(local[:1]+local[len(local)-1:], ".-")
+}
+
+// invitee returns the user that an invitation is for, nil if there is none yet, or why nobody can be invited.
+func (g *graph) invitee(in invitation) (*user, answer, bool) {
+	if in.ResetRedemption {
+		return g.reset(in)
+	}
+	if u := g.owner(in.Address); u != nil {
+		if u.UserType == "Guest" || u.CreationType == "Invitation" {
+			return u, answer{}, true
+		}
+		no := alreadyMember(u)
+		return nil, no, false
+	}
+	_, domain, _ := strings.Cut(strings.ToLower(in.Address), "@")
+	switch {
+	case g.groupWithMail(in.Address) != nil: // source: cross-tenant synchronisation, list of causes
+		return nil, refuse(http.StatusBadRequest, plainBad, "Group email address is not supported"), false
+	case g.domains[domain]: // text seen in 2026; its code was not recorded
+		return nil, refuse(http.StatusBadRequest, plainBad, "This user cannot be invited because the domain of the user's email address is a verified domain of this directory."), false
+	}
+	return nil, answer{}, true
+}
+
+// owner returns whose address it is. A guest owns its other mails too; that a member's are left out is a guess.
+func (d *tenant) owner(address string) *user {
+	a := strings.ToLower(address)
+	for _, key := range []string{"mail ", "proxyAddresses SMTP ", "proxyAddresses smtp ", "userPrincipalName ", "otherMails "} {
+		for _, u := range d.index[key+a] {
+			if key != "otherMails " || u.UserType == "Guest" {
+				return u
+			}
+		}
+	}
+	return nil
+}
+
+// alreadyMember refuses an account of the tenant's own (sources: msgraph-beta-sdk-dotnet issue 798; for a disabled account
+// msgraph-sdk-php issue 301). The two texts write the object id differently.
+func alreadyMember(u *user) answer {
+	if !*u.AccountEnabled {
+		return refuse(http.StatusPreconditionFailed, plainBad, fmt.Sprintf("The invited user already exists in the directory as object ID: %s, but the account is blocked from signing in. If the account is unblocked, they can use that account to sign in to shared apps and resources.", u.ID))
+	}
+	return refuse(http.StatusBadRequest, plainBad, fmt.Sprintf("The invited user already exists in the directory as objectID: %s. They can use that account to sign in to shared apps and resources.", u.ID))
+}
+
+// reset starts the redemption of a guest again (source: page "Reset redemption status"); the address must be on the user
+// already (text: azure-docs issue 71825).
+func (g *graph) reset(in invitation) (*user, answer, bool) {
+	if in.User == nil || g.lookup(in.User.ID) == nil {
+		return nil, missing(func() string {
+			if in.User == nil {
+				return ""
+			}
+			return in.User.ID
+		}()), false
+	}
+	u := g.lookup(in.User.ID)
+	has := func(a string) bool { return strings.EqualFold(a, in.Address) }
+	if !has(u.Mail) && !slices.ContainsFunc(u.OtherMails, has) {
+		return nil, refuse(http.StatusBadRequest, plainBad, "The email you’re using to invite this user doesn’t match any emails on the user object. Please add this email to the user object and try again."), false
+	}
+	u.ExternalUserState, u.changed = pending, g.timing.now()
+	return u, answer{}, true
+}
+
+// newGuest creates the user of an invitation.
+func (g *graph) newGuest(in invitation) *user {
+	g.created++
+	id := guid("guest", fmt.Sprint(g.timing.seed, g.created), strings.ToLower(in.Address))
+	userType := "Guest"
+	if in.UserType != "" {
+		userType = in.UserType
+	}
+	u := &user{User: User{ID: id, DisplayName: in.DisplayName, Mail: in.Address, UserType: userType, ExternalUserState: pending, CreationType: "Invitation",
+		UserPrincipalName: guestPrincipal(in.Address, g.initial), OtherMails: []string{in.Address}, ProxyAddresses: []string{"SMTP:" + in.Address}, AccountEnabled: new(true)},
+		changed: g.timing.now()}
+	if u.DisplayName == "" {
+		u.DisplayName, _, _ = strings.Cut(in.Address, "@")
+	}
+	u.visible, u.assignable = g.timing.appear(id)
+	g.users[id] = u
+	for _, k := range u.keys() {
+		g.index[k] = append(g.index[k], u)
+	}
+	return u
+}
+
+// invitationSent gives u a new redeem link; the older one ends. Whether it does in the real directory is unknown. The
+// status is PendingAcceptance always (source: docs issue 2645).
+func (g *graph) invitationSent(in invitation, u *user) object {
+	b := make([]byte, 24)
+	_, _ = rand.Read(b) // never fails
+	delete(g.tickets, u.ticket)
+	u.ticket = hex.EncodeToString(b)
+	g.tickets[u.ticket] = ticket{user: u.ID, redirect: in.RedirectURL}
+	info := in.Message
+	if info.CCRecipients == nil {
+		var none recipient
+		info.CCRecipients = []recipient{none}
+	}
+	return object{"@odata.context": g.url + "/v1.0/$metadata#invitations/$entity", "id": newGUID(), "inviteRedeemUrl": g.url + "/redeem?ticket=" + u.ticket,
+		"invitedUserDisplayName": orNull(in.DisplayName), "invitedUserType": u.UserType, "invitedUserEmailAddress": in.Address,
+		"sendInvitationMessage": in.SendMail, "resetRedemption": in.ResetRedemption, "inviteRedirectUrl": in.RedirectURL, "status": pending,
+		"invitedUserMessageInfo": info, "invitedUser": object{"id": u.ID}}
+}

@@ -1,0 +1,143 @@
+package entra
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+const maxBody = 4 << 20 // source: Microsoft Graph takes requests of up to 4 MB
+
+// request is one call of Microsoft Graph, read and taken apart.
+type request struct {
+	*http.Request
+	id, clientID string
+	app          string   // who calls
+	segments     []string // of the path after /v1.0, unescaped
+	query        url.Values
+	body         []byte
+}
+
+// newRequest gives r its ids; [request.read] does the rest.
+func newRequest(r *http.Request) *request {
+	q := &request{Request: r, id: newGUID(), clientID: r.Header.Get("client-request-id")}
+	if q.clientID == "" {
+		q.clientID = q.id
+	}
+	return q
+}
+
+func newGUID() string {
+	b := make([]byte, 16)
+	_, _ = rand.Read(b) // never fails
+	return guid(string(b))
+}
+
+// read takes path, query and body apart; a refusal says what is wrong with them.
+func (q *request) read() (answer, bool) {
+	path, found := strings.CutPrefix(q.URL.EscapedPath(), "/v1.0/")
+	if !found {
+		return refuse(http.StatusBadRequest, plainBad, "Invalid version: only v1.0 is served here."), false
+	}
+	for s := range strings.SplitSeq(path, "/") {
+		s, err := url.PathUnescape(s)
+		if err != nil {
+			return refuse(http.StatusBadRequest, plainBad, "The path cannot be unescaped."), false
+		}
+		// "servicePrincipals(appId='x')" is a collection and the key of one of its objects.
+		if name, key, keyed := strings.Cut(s, "("); keyed && len(q.segments) == 0 {
+			q.segments, s = append(q.segments, name), "("+key
+		}
+		q.segments = append(q.segments, s)
+	}
+	var err error
+	if q.query, err = url.ParseQuery(q.URL.RawQuery); err != nil {
+		return refuse(http.StatusBadRequest, plainBad, "The query cannot be unescaped."), false
+	}
+	return q.readBody()
+}
+
+// readBody reads the body and unpacks gzip. What is labelled gzip and is not is refused; what the real service does with
+// such a body is unknown.
+func (q *request) readBody() (answer, bool) {
+	unreadable := refuse(http.StatusBadRequest, plainBad, "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format.")
+	var r io.Reader = q.Body
+	switch e := strings.ToLower(q.Header.Get("Content-Encoding")); e {
+	case "", "identity":
+	case "gzip":
+		z, err := gzip.NewReader(r)
+		if err != nil {
+			return unreadable, false
+		}
+		r = z
+	default:
+		return refuse(http.StatusUnsupportedMediaType, plainBad, fmt.Sprintf("The content encoding %q is not supported.", e)), false
+	}
+	var err error
+	if q.body, err = io.ReadAll(io.LimitReader(r, maxBody+1)); err != nil {
+		return unreadable, false
+	}
+	if len(q.body) > maxBody {
+		return refuse(http.StatusRequestEntityTooLarge, plainBad, "The maximum request length supported is 4MB."), false
+	}
+	if !q.carriesBody() {
+		return answer{}, true
+	}
+	if q.Header.Get("Content-Type") == "" {
+		return refuse(http.StatusBadRequest, plainBad, "Write requests (excluding DELETE) must contain the Content-Type header declaration."), false
+	}
+	if kind, _, err := mime.ParseMediaType(q.Header.Get("Content-Type")); err != nil || kind != "application/json" || !json.Valid(q.body) {
+		return unreadable, false
+	}
+	return answer{}, true
+}
+
+func (q *request) carriesBody() bool {
+	return q.Method == http.MethodPost || q.Method == http.MethodPatch
+}
+func (q *request) writes() bool { return q.carriesBody() || q.Method == http.MethodDelete }
+
+// eventual reports whether q is an advanced query, answered from the index (source: concept page aad-advanced-queries).
+func (q *request) eventual() bool {
+	return strings.EqualFold(q.Header.Get("ConsistencyLevel"), "eventual")
+}
+
+// decode reads the body into v and refuses properties that v does not have.
+func (q *request) decode(v any) (answer, bool) {
+	d := json.NewDecoder(bytes.NewReader(q.body))
+	d.DisallowUnknownFields()
+	err := d.Decode(v)
+	if err == nil {
+		return answer{}, true
+	}
+	if t, isType := errors.AsType[*json.UnmarshalTypeError](err); isType {
+		return refuse(http.StatusBadRequest, plainBad, fmt.Sprintf("Cannot convert the value of %q to %s.", t.Field, t.Type)), false
+	}
+	return refuse(http.StatusBadRequest, plainBad, strings.TrimPrefix(err.Error(), "json: ")), false
+}
+
+// options refuses query options that are not among the allowed ones: the emulator cannot honour them, and must not act as
+// if it had.
+func (q *request) options(allowed ...string) (answer, bool) {
+	for name := range q.query {
+		if !slices.Contains(allowed, name) {
+			return refuse(http.StatusBadRequest, badQuery, fmt.Sprintf("The query option '%s' is not served by this emulator.", name)), false
+		}
+	}
+	return answer{}, true
+}
+
+// about reports whether q concerns the user with this address or id: in its path, its filter or its body.
+func (q *request) about(needles ...string) bool {
+	text := strings.ToLower(strings.Join(q.segments, "/") + "\n" + strings.ReplaceAll(q.query.Get("$filter"), "''", "'") + "\n" + string(q.body))
+	return slices.ContainsFunc(needles, func(n string) bool { return n != "" && strings.Contains(text, strings.ToLower(n)) })
+}

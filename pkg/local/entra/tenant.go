@@ -1,0 +1,243 @@
+package entra
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	pending  = "PendingAcceptance"
+	accepted = "Accepted"
+)
+
+// tenant is the directory itself. Its methods expect mu to be held; handlers take it once per request, so that every
+// request is atomic.
+type tenant struct {
+	mu      sync.Mutex
+	timing  timing
+	id      string
+	initial string          // initial domain
+	domains map[string]bool // verified, lower case
+	users   map[string]*user
+	index   map[string][]*user // by what a filter can ask for, see keys
+	groups  map[string]*group
+	apps    map[string]*app // by object id of the service principal
+	appIDs  map[string]*app
+	gate    gate
+	tickets map[string]ticket
+	mails   map[string]int // by lower-case address
+	created int            // users created by invitations
+	invited int            // invitations that were accepted
+}
+
+type user struct {
+	User
+	visible    time.Time // found by look-ups and group writes from then on
+	assignable time.Time // takes app roles from then on
+	changed    time.Time // of externalUserState; zero if never
+	ticket     string    // newest redeem ticket
+}
+
+type group struct {
+	Group
+	members map[string]time.Time // since when filtered lists show them
+}
+
+type app struct {
+	Application
+	grants []grant
+}
+
+// newTenant builds a directory from its seed. What the seed holds has been there for long: it does not lag.
+func newTenant(s Seed, t timing) (*tenant, error) {
+	d := &tenant{timing: t, domains: map[string]bool{}, users: map[string]*user{}, index: map[string][]*user{}, groups: map[string]*group{},
+		apps: map[string]*app{}, appIDs: map[string]*app{}, tickets: map[string]ticket{}, mails: map[string]int{}}
+	if len(s.VerifiedDomains) == 0 {
+		s.VerifiedDomains = []string{"contoso.onmicrosoft.com"}
+	}
+	d.initial = strings.ToLower(s.VerifiedDomains[0])
+	for _, name := range slices.Backward(s.VerifiedDomains) {
+		name = strings.ToLower(name)
+		d.domains[name] = true
+		if strings.HasSuffix(name, ".onmicrosoft.com") {
+			d.initial = name
+		}
+	}
+	var err error
+	if d.id, err = fixID(s.TenantID, "tenant", d.initial); err != nil {
+		return nil, err
+	}
+	return d, d.fill(s)
+}
+
+func (d *tenant) fill(s Seed) error {
+	for _, u := range s.Users {
+		if u, err := u.complete(d.initial); err != nil {
+			return err
+		} else if d.users[u.ID] != nil {
+			return fmt.Errorf("user %s is listed twice", u.ID)
+		}
+		if _, err := d.putUser(u); err != nil {
+			return err
+		}
+	}
+	for _, g := range s.Groups {
+		if id, err := fixID(g.ID, "group", g.DisplayName); err == nil && d.groups[id] != nil {
+			return fmt.Errorf("group %s is listed twice", id)
+		}
+		if _, err := d.putGroup(g); err != nil {
+			return err
+		}
+	}
+	for _, a := range s.Applications {
+		if d.appIDs[strings.ToLower(a.AppID)] != nil {
+			return fmt.Errorf("application %s is listed twice", a.AppID)
+		}
+		if _, err := d.putApp(a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// putUser adds a user or replaces the one with its id.
+func (d *tenant) putUser(u User) (*user, error) {
+	u, err := u.complete(d.initial)
+	if err != nil {
+		return nil, err
+	}
+	it := d.users[u.ID]
+	if it == nil {
+		it = &user{}
+	} else {
+		d.unindex(it)
+	}
+	it.User = u
+	d.users[u.ID] = it
+	for _, k := range it.keys() {
+		d.index[k] = append(d.index[k], it)
+	}
+	return it, nil
+}
+
+// unindex forgets the keys of u.
+func (d *tenant) unindex(u *user) {
+	for _, k := range u.keys() {
+		rest := slices.DeleteFunc(slices.Clone(d.index[k]), func(o *user) bool { return o == u })
+		if len(rest) == 0 {
+			delete(d.index, k)
+		} else {
+			d.index[k] = rest
+		}
+	}
+}
+
+// dropUser deletes a user with its memberships and assignments. The real directory keeps it thirty days, out of sight.
+func (d *tenant) dropUser(u *user) {
+	d.unindex(u)
+	delete(d.users, u.ID)
+	delete(d.tickets, u.ticket)
+	for _, g := range d.groups {
+		delete(g.members, u.ID)
+	}
+	for _, a := range d.apps {
+		a.grants = slices.DeleteFunc(a.grants, func(g grant) bool { return g.PrincipalID == u.ID })
+	}
+}
+
+// putGroup adds a group or replaces the one with its id, members included.
+func (d *tenant) putGroup(g Group) (*group, error) {
+	g, err := g.complete()
+	if err != nil {
+		return nil, err
+	}
+	it := &group{members: map[string]time.Time{}}
+	for _, m := range g.Members {
+		m = strings.ToLower(m)
+		if d.users[m] == nil {
+			return nil, fmt.Errorf("group %s: member %s is no user of this directory", g.DisplayName, m)
+		}
+		it.members[m] = time.Time{}
+	}
+	g.Members = nil
+	it.Group = g
+	d.groups[g.ID] = it
+	return it, nil
+}
+
+// putApp adds an application or replaces the one with its appId, assignments included.
+func (d *tenant) putApp(a Application) (*app, error) {
+	a, err := a.complete(d.id)
+	if err != nil {
+		return nil, err
+	}
+	if old := d.apps[a.ID]; old != nil && old.AppID != a.AppID {
+		return nil, fmt.Errorf("application %s: service principal %s belongs to %s", a.AppID, a.ID, old.AppID)
+	}
+	it := &app{Application: a}
+	for _, as := range a.Assignments {
+		p, ok := d.principal(strings.ToLower(as.PrincipalID))
+		if !ok {
+			return nil, fmt.Errorf("application %s: principal %s is no user or group of this directory", a.AppID, as.PrincipalID)
+		}
+		it.grants = append(it.grants, newGrant(it, p, strings.ToLower(as.AppRoleID), time.Time{}))
+	}
+	it.Assignments = nil
+	if old := d.appIDs[a.AppID]; old != nil {
+		delete(d.apps, old.ID)
+	}
+	d.apps[a.ID], d.appIDs[a.AppID] = it, it
+	return it, nil
+}
+
+// dropApp deletes an application with its assignments.
+func (d *tenant) dropApp(a *app) {
+	delete(d.apps, a.ID)
+	delete(d.appIDs, a.AppID)
+}
+
+// groupWithMail returns the group that owns an address, if any.
+func (d *tenant) groupWithMail(address string) *group {
+	for _, g := range d.groups {
+		if g.Mail != "" && strings.EqualFold(g.Mail, address) {
+			return g
+		}
+	}
+	return nil
+}
+
+// snapshot returns everything there is, lagging or not, in a stable order.
+func (d *tenant) snapshot() State {
+	s := State{TenantID: d.id, VerifiedDomains: slices.Sorted(maps.Keys(d.domains)), Mails: maps.Clone(d.mails),
+		Users: []User{}, Groups: []Group{}, Applications: []Application{}}
+	for _, u := range d.users {
+		s.Users = append(s.Users, u.User)
+	}
+	for _, g := range d.groups {
+		it := g.Group
+		it.Members = slices.Sorted(maps.Keys(g.members))
+		s.Groups = append(s.Groups, it)
+	}
+	for _, a := range d.apps {
+		it := a.Application
+		for _, g := range a.grants {
+			it.Assignments = append(it.Assignments, Assignment{PrincipalID: g.PrincipalID, AppRoleID: g.AppRoleID})
+		}
+		s.Applications = append(s.Applications, it)
+	}
+	slices.SortFunc(s.Users, func(a, b User) int {
+		return cmp.Or(cmp.Compare(strings.ToLower(a.Mail), strings.ToLower(b.Mail)), cmp.Compare(a.ID, b.ID))
+	})
+	slices.SortFunc(s.Groups, func(a, b Group) int {
+		return cmp.Or(cmp.Compare(a.DisplayName, b.DisplayName), cmp.Compare(a.ID, b.ID))
+	})
+	slices.SortFunc(s.Applications, func(a, b Application) int {
+		return cmp.Or(cmp.Compare(a.DisplayName, b.DisplayName), cmp.Compare(a.ID, b.ID))
+	})
+	return s
+}
