@@ -1,0 +1,236 @@
+package functionshost_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"guestlist/pkg/local/functionshost"
+)
+
+// The test binary is its own handler: started by a host, it asks the test what to do, by HTTP, for each thing it does.
+// Header X-Exit of an answer makes it end with that code, X-Listen names the host to listen on.
+const (
+	desk      = "TEST_DESK" // setting with the URL of the test's server
+	exitCode  = "X-Exit"
+	listenOn  = "X-Listen"
+	patience  = 30 * time.Second
+	startPath = "/-start"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(desk) != "" && os.Getenv("FUNCTIONS_CUSTOMHANDLER_PORT") != "" {
+		handler()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func handler() {
+	environment := strings.Join(os.Environ(), "\n") + "\nARGS=" + strings.Join(os.Args[1:], "|")
+	response, err := http.Post(os.Getenv(desk)+startPath, "text/plain", strings.NewReader(environment))
+	if err != nil {
+		os.Exit(77)
+	}
+	obey(response)
+	host := response.Header.Get(listenOn)
+	if host == "" {
+		host = "127.0.0.1"
+	}
+	os.Stdout.WriteString(`{"msg":"listening"}` + "\n")
+	err = http.ListenAndServe(net.JoinHostPort(host, os.Getenv("FUNCTIONS_CUSTOMHANDLER_PORT")), http.HandlerFunc(relay))
+	os.Stderr.WriteString(err.Error() + "\n")
+	os.Exit(78)
+}
+
+// relay asks the test for the answer to a request. Readiness polls it answers by itself.
+func relay(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/" {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	body, _ := io.ReadAll(r.Body)
+	ask, _ := http.NewRequest(r.Method, os.Getenv(desk)+r.URL.Path, bytes.NewReader(body))
+	ask.Header = r.Header.Clone()
+	ask.Header.Set("X-Transfer", strings.Join(r.TransferEncoding, ","))
+	response, err := http.DefaultClient.Do(ask)
+	if err != nil {
+		os.Exit(79)
+	}
+	obey(response)
+	maps.Copy(w.Header(), response.Header)
+	if response.Header.Get("Content-Type") == "" {
+		w.Header()["Content-Type"] = nil
+	}
+	w.WriteHeader(response.StatusCode)
+	io.Copy(w, response.Body)
+}
+
+func obey(r *http.Response) {
+	if code, err := strconv.Atoi(r.Header.Get(exitCode)); err == nil {
+		os.Stderr.WriteString("last words\n")
+		os.Exit(code)
+	}
+}
+
+// rig is a staging folder, and a test that plays the handler.
+type rig struct {
+	t        *testing.T
+	dir      string
+	settings map[string]string
+	desk     *httptest.Server
+	log      *book
+	output   *book
+	events   chan functionshost.Event
+
+	mu      sync.Mutex
+	starts  int
+	onStart func(n int, w http.ResponseWriter, environment string) // n counts from 1
+	onCall  http.HandlerFunc
+}
+
+const hostJSON = `{"version":"2.0","functionTimeout":"00:05:00",
+	"extensionBundle":{"id":"Microsoft.Azure.Functions.ExtensionBundle","version":"[4.*, 5.0.0)"},
+	"customHandler":{"description":{"defaultExecutablePath":"handler"}},
+	"extensions":{"serviceBus":{"maxConcurrentCalls":4,"clientRetryOptions":{"delay":"00:00:00.05"}}}}`
+
+const timerJSON = `{"bindings":[{"type":"timerTrigger","direction":"in","name":"timer","schedule":"0 0 0 1 1 *"}]}`
+
+// newRig stages host.json, the handler and functions (folder name to function.json).
+func newRig(t *testing.T, host string, functions map[string]string) *rig {
+	t.Helper()
+	r := &rig{t: t, dir: t.TempDir(), log: &book{}, output: &book{}, events: make(chan functionshost.Event, 10_000)}
+	r.desk = httptest.NewServer(http.HandlerFunc(r.serve))
+	t.Cleanup(r.desk.CloseClientConnections) // a handler may hang in a request
+	r.settings = map[string]string{desk: r.desk.URL, "AzureWebJobsStorage": "UseDevelopmentStorage=true"}
+	r.stage("host.json", host)
+	for name, text := range functions {
+		r.stage(filepath.Join(name, "function.json"), text)
+	}
+	exe, err := os.Executable()
+	r.must(err)
+	r.must(os.Symlink(exe, filepath.Join(r.dir, "handler")))
+	return r
+}
+
+func (r *rig) stage(path, text string) {
+	r.t.Helper()
+	full := filepath.Join(r.dir, path)
+	r.must(os.MkdirAll(filepath.Dir(full), 0o755))
+	r.must(os.WriteFile(full, []byte(text), 0o644))
+}
+
+func (r *rig) must(err error) {
+	r.t.Helper()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *rig) serve(w http.ResponseWriter, request *http.Request) {
+	if request.URL.Path == startPath {
+		environment, _ := io.ReadAll(request.Body)
+		r.mu.Lock()
+		r.starts++
+		n := r.starts
+		r.mu.Unlock()
+		if r.onStart != nil {
+			r.onStart(n, w, string(environment))
+		}
+		return
+	}
+	if r.onCall != nil {
+		r.onCall(w, request)
+		return
+	}
+	reply(w, 200, "application/json", "{}")
+}
+
+func reply(w http.ResponseWriter, status int, contentType, body string) {
+	w.Header()["Content-Type"] = nil
+	if contentType != "" {
+		w.Header().Set("Content-Type", contentType)
+	}
+	w.WriteHeader(status)
+	io.WriteString(w, body)
+}
+
+func (r *rig) config() functionshost.Config {
+	return functionshost.Config{Dir: r.dir, Listen: "127.0.0.1:0", Settings: r.settings, Output: r.output,
+		Log:     slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		OnEvent: func(e functionshost.Event) { r.events <- e }}
+}
+
+func (r *rig) start() *functionshost.Host {
+	r.t.Helper()
+	h, err := r.tryStart()
+	r.must(err)
+	return h
+}
+
+func (r *rig) tryStart() (*functionshost.Host, error) {
+	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
+	defer cancel()
+	h, err := functionshost.Start(ctx, r.config())
+	if h != nil {
+		r.t.Cleanup(func() { h.Stop() })
+	}
+	return h, err
+}
+
+// run starts one function by the admin route.
+func (r *rig) run(h *functionshost.Host, name, input string) {
+	r.t.Helper()
+	response, err := http.Post(h.URL()+"/admin/functions/"+name, "application/json", strings.NewReader(input))
+	r.must(err)
+	response.Body.Close()
+	if response.StatusCode != http.StatusAccepted {
+		r.t.Fatalf("POST /admin/functions/%s: %s", name, response.Status)
+	}
+}
+
+// await returns the next event of a kind.
+func (r *rig) await(kind string) functionshost.Event {
+	r.t.Helper()
+	limit := time.After(patience)
+	for {
+		select {
+		case e := <-r.events:
+			if e.Kind == kind {
+				return e
+			}
+		case <-limit:
+			r.t.Fatalf("no event %q\n%s", kind, r.log)
+		}
+	}
+}
+
+// book is a log that tests read while others write.
+type book struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *book) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *book) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
