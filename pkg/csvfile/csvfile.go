@@ -59,7 +59,7 @@ func (c *Reader) Next() (Row, error) {
 		if err != nil {
 			return Row{}, err
 		}
-		if !blank(rec.cells) {
+		if rec.code != "" || !blank(rec.cells) {
 			return c.judge(rec), nil
 		}
 	}
