@@ -131,12 +131,26 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusOK, nil)
 		return
 	}
+	if err := g.pass(r.Context()); err != nil {
+		answer(w, http.StatusInternalServerError, err)
+		return
+	}
+	g.handler.ServeHTTP(w, r)
+}
+
+// pass waits until the handler is set. One that is set serves to the end: what arrives during a stop is work like other.
+func (g *gate) pass(ctx context.Context) error {
 	select {
 	case <-g.ready:
-		g.handler.ServeHTTP(w, r)
-	case <-r.Context().Done():
-		answer(w, http.StatusInternalServerError, errors.New("cancelled before set-up was done"))
+		return nil
+	default:
+	}
+	select {
+	case <-g.ready:
+		return nil
+	case <-ctx.Done():
+		return errors.New("cancelled before set-up was done")
 	case <-g.stopped:
-		answer(w, http.StatusInternalServerError, errors.New("stopped before set-up was done"))
+		return errors.New("stopped before set-up was done")
 	}
 }
