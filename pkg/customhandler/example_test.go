@@ -13,6 +13,7 @@ import (
 // A handler with one timer; a real one adds functions with their steps, a sender and a dead-letterer.
 func ExampleServer() {
 	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
 	ln, err := customhandler.Listen(func(string) string { return "0" }) // os.Getenv in a program
 	if err != nil {
 		fmt.Println(err)

@@ -131,3 +131,17 @@ func deref(s *string) string {
 	}
 	return *s
 }
+
+// holdDead locks the oldest dead letter of a queue.
+func (h *host) holdDead(t testing.TB, queue string) {
+	t.Helper()
+	r, err := h.client.NewReceiverForQueue(queue, &azservicebus.ReceiverOptions{SubQueue: azservicebus.SubQueueDeadLetter})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if msgs, err := r.ReceiveMessages(ctx, 1, nil); err != nil || len(msgs) != 1 {
+		t.Fatalf("hold a dead letter of %s: %d messages, %v", queue, len(msgs), err)
+	}
+}
