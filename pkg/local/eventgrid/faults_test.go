@@ -2,6 +2,7 @@ package eventgrid_test
 
 import (
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/google/go-cmp/cmp"
@@ -83,11 +85,16 @@ func TestEventsWaitForABrokerThatIsAway(t *testing.T) {
 	w := setup(t)
 	box := w.inbox()
 	address := freeAddress(t)
+	lines := make(logged, 1000)
 	w.watch(func(c *eventgrid.Config) {
+		c.Log = slog.New(slog.NewTextHandler(lines, nil))
 		c.ServiceBus = "Endpoint=sb://" + address + ";SharedAccessKeyName=local;SharedAccessKey=local;UseDevelopmentEmulator=true"
 	})
 	first := w.put(box, "a.csv", "1")
 	second := w.put(box, "b.csv", "2")
+	for range 3 {
+		lines.await(t, "event was not delivered")
+	}
 	bus, err := servicebus.Serve(servicebus.Config{Listen: address, Queues: []servicebus.Queue{{Name: "uploads"}}})
 	if err != nil {
 		t.Fatal(err)
@@ -108,6 +115,32 @@ func freeAddress(t *testing.T) string {
 	}
 	defer l.Close()
 	return l.Addr().String()
+}
+
+// logged hands on what a log handler writes, line by line. Lines beyond its capacity are dropped.
+type logged chan string
+
+func (l logged) Write(line []byte) (int, error) {
+	select {
+	case l <- string(line):
+	default:
+	}
+	return len(line), nil
+}
+
+func (l logged) await(t *testing.T, text string) {
+	t.Helper()
+	late := time.After(patience)
+	for {
+		select {
+		case line := <-l:
+			if strings.Contains(line, text) {
+				return
+			}
+		case <-late:
+			t.Fatalf("the log never said %q", text)
+		}
+	}
 }
 
 // flaky stands before Azurite and answers 500 to what fails says.
