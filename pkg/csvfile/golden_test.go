@@ -53,8 +53,8 @@ func read(t *testing.T, src io.Reader) outcome {
 func goldens(t testing.TB) []string {
 	t.Helper()
 	files, err := filepath.Glob("testdata/*/*.csv")
-	if err != nil || len(files) < 40 {
-		t.Fatalf("found %d files below testdata (%v), want at least 40", len(files), err)
+	if err != nil || len(files) < 46 {
+		t.Fatalf("found %d files below testdata (%v), want at least 46", len(files), err)
 	}
 	return files
 }

@@ -117,7 +117,7 @@ func (r *Row) judgeEmail(cell string) {
 
 // judgeName puts the name on one line: it goes into mail headers.
 func (r *Row) judgeName(cell string) {
-	if r.DisplayName = cell; strings.ContainsAny(cell, "\n\t") || strings.Contains(cell, "  ") {
+	if r.DisplayName = cell; notASCII(cell) || strings.ContainsAny(cell, "\n\t") || strings.Contains(cell, "  ") {
 		r.DisplayName = strings.Join(strings.Fields(cell), " ")
 	}
 	if r.DisplayName == "" {

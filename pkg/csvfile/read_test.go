@@ -46,7 +46,8 @@ func TestLimitsRefuseOneRowAndGoOn(t *testing.T) {
 		"blank and long": {strings.Repeat(" ", csvfile.MaxRecord) + "cid@partner.example", "2  row.too-long\n3 ben@partner.example \n"},
 		"unclosed and long": {`ana@partner.example,Ana,"` + strings.Repeat(strings.Repeat("x", 1023)+"\n", csvfile.MaxRecord>>10) + "x",
 			"2 ana@partner.example row.unclosed-quote\n"},
-		"too many cells": {"ana@partner.example" + strings.Repeat(",", csvfile.MaxCells) + "x", "2 ana@partner.example row.too-many-cells\n3 ben@partner.example \n"},
+		"broken and wide": {"ana@partner.example,\"a\"b" + strings.Repeat(",", csvfile.MaxCells) + "x", "2 ana@partner.example row.bare-quote\n3 ben@partner.example \n"},
+		"too many cells":  {"ana@partner.example" + strings.Repeat(",", csvfile.MaxCells) + "x", "2 ana@partner.example row.too-many-cells\n3 ben@partner.example \n"},
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
 			t.Parallel()

@@ -1,7 +1,8 @@
 package csvfile
 
-// Row is one record of the file, judged. Strings are trimmed and free of control characters; line breaks in Text are
-// LF. Rows own their memory: they may be kept after the next call.
+// Row is one record of the file, judged. Strings are trimmed, and in a row that is not refused free of control
+// characters; line breaks in Text are LF. Rows own their memory: they may be kept after the next call. A row whose cells
+// cannot be told apart has its address only.
 type Row struct {
 	Line int // line of the record's first character in the file, from 1
 

@@ -15,6 +15,7 @@ import (
 // Parse reads a policy file strictly: what it does not know it refuses, since a misspelt key would silently allow or
 // forbid something. The error names every key that is wrong and says what to do.
 func Parse(raw []byte) (Policy, error) {
+	raw = bytes.TrimPrefix(raw, []byte("\uFEFF")) // some editors put a byte order mark
 	var p Policy
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()

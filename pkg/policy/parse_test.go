@@ -36,6 +36,33 @@ func TestEmptyListsAreWrittenAsLists(t *testing.T) {
 	}
 }
 
+func TestAByteOrderMarkIsNoError(t *testing.T) {
+	t.Parallel()
+	if _, err := policy.Parse(append([]byte("\uFEFF"), partners().JSON()...)); err != nil {
+		t.Error(err)
+	}
+}
+
+// FuzzParse holds that any file is refused or is a policy that reads the same when it is written.
+func FuzzParse(f *testing.F) {
+	f.Add(partners().JSON())
+	f.Add([]byte(`{"version":1,"source":"a","maxGuests":1,"groups":[{"id":"x"},{}],"domains":null} ]`))
+	f.Add([]byte(`[[{"a":{"a":[]},"b":["b","b"],"a":1}]]`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		p, err := policy.Parse(raw)
+		if err != nil {
+			return
+		}
+		again, err := policy.Parse(p.JSON())
+		if err != nil {
+			t.Fatalf("written: %v", err)
+		}
+		if diff := cmp.Diff(string(p.JSON()), string(again.JSON())); diff != "" {
+			t.Errorf("-read +written and read:\n%s", diff)
+		}
+	})
+}
+
 func TestAWrongPolicyIsRefusedNamingTheKey(t *testing.T) {
 	t.Parallel()
 	const good = `{"version":1,"source":"partners","maxGuests":5`
@@ -79,6 +106,13 @@ func TestAllThatIsWrongIsSaidAtOnce(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "key "+key) {
 			t.Errorf("%v: nothing about %s", err, key)
 		}
+	}
+}
+
+func TestPolicyFilesAreNamedAfterTheirSource(t *testing.T) {
+	t.Parallel()
+	if got := policy.File("partners"); got != "sources/partners.json" {
+		t.Errorf("got %q", got)
 	}
 }
 

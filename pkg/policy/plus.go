@@ -3,6 +3,7 @@ package policy
 import (
 	"cmp"
 	"slices"
+	"strings"
 )
 
 // Plus returns a policy that allows what p allows and what q allows. Where both name a group or an application, p's name
@@ -22,10 +23,11 @@ func (p Policy) Plus(q Policy) Policy {
 	return p
 }
 
+// union compares without regard to letter case, as Parse does: it would refuse a policy that has both.
 func union[T any](a, b []T, key func(T) string) []T {
 	all := slices.Clone(a)
 	for _, v := range b {
-		if !slices.ContainsFunc(all, func(u T) bool { return key(u) == key(v) }) {
+		if !slices.ContainsFunc(all, func(u T) bool { return strings.EqualFold(key(u), key(v)) }) {
 			all = append(all, v)
 		}
 	}
