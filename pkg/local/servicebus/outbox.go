@@ -44,7 +44,8 @@ type outlet struct {
 }
 
 // outbox is the one way out of a connection. push never blocks; one goroutine, run, writes in the order of pushing, but
-// holds back the items of a session whose window is shut.
+// holds back the deliveries of a session whose window is shut, and the flows behind them: a flow that ends a drain must
+// not overtake what was delivered.
 type outbox struct {
 	net       net.Conn
 	frameSize uint32
@@ -136,9 +137,14 @@ func (o *outbox) process(it item, held map[*session][]item) {
 		for _, w := range waiting {
 			o.process(w, held)
 		}
-	case len(held[it.session]) > 0 || !o.write(it):
+	case it.waits() && len(held[it.session]) > 0 || !o.write(it):
 		held[it.session] = append(held[it.session], it)
 	}
+}
+
+func (it item) waits() bool {
+	_, flow := it.frame.(*amqp.Flow)
+	return flow || it.delivery != nil
 }
 
 // write writes an item; false if its session's window is shut.

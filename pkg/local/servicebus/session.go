@@ -45,12 +45,13 @@ func newSession(c *conn, channel uint16, b *amqp.Begin) *session {
 
 func (s *session) push(p amqp.Performative) { s.conn.out.push(item{session: s, frame: p}) }
 
-// end closes the links. Locks stay.
+// end closes the links and lets go of what waits for the window. Locks stay.
 func (s *session) end() {
 	for _, l := range s.links {
 		l.close()
 	}
 	clear(s.links)
+	s.conn.out.push(item{session: s, resume: true})
 }
 
 func (s *session) handle(p amqp.Performative, payload []byte) error {

@@ -1,6 +1,9 @@
 package broker
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Peek returns up to n messages from a sequence number on, in any state, without locking them.
 func (q *Queue) Peek(from int64, n int) []Message {
@@ -17,14 +20,14 @@ func (q *Queue) Peek(from int64, n int) []Message {
 }
 
 // ReceiveDeferred locks deferred messages, or removes them if removes is set, and returns them. It is all or nothing:
-// ErrNotFound if any of the numbers stands for no deferred message or for one that is locked.
+// ErrNotFound if any of the numbers stands for no deferred message, for one that is locked, or is given twice.
 func (q *Queue) ReceiveDeferred(sequences []int64, removes bool) ([]Message, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	var found []*entry
 	for _, s := range sequences {
 		e := q.log.get(s)
-		if e == nil || e.State != Deferred || e.locked {
+		if e == nil || e.State != Deferred || e.locked || slices.Contains(found, e) {
 			return nil, ErrNotFound
 		}
 		found = append(found, e)
@@ -38,7 +41,6 @@ func (q *Queue) ReceiveDeferred(sequences []int64, removes bool) ([]Message, err
 			q.remove(e)
 			continue
 		}
-		q.unlock(e) // a number given twice
 		q.lock(e, now)
 		q.place(e)
 		out[i] = e.Message

@@ -1,0 +1,231 @@
+package amqp_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"guestlist/pkg/local/servicebus/internal/amqp"
+)
+
+func values() []any {
+	return []any{nil, true, false, uint8(7), uint16(300), uint32(0), uint32(255), uint32(256), uint64(0), uint64(9), uint64(1 << 40),
+		int8(-3), int16(-300), int32(-70000), int64(-1 << 40), float32(1.5), 2.25, amqp.Char('ö'), amqp.Timestamp(1700000000123),
+		amqp.UUID{1, 2, 3}, amqp.Decimal32{1}, amqp.Decimal64{2}, amqp.Decimal128{3}, []byte("bytes"), bytes.Repeat([]byte{1}, 300),
+		"text", strings.Repeat("ö", 200), amqp.Symbol("symbol"), amqp.Symbol(strings.Repeat("s", 256)),
+		amqp.List{}, amqp.List{"a", nil, amqp.List{int64(1)}}, amqp.Map{}, amqp.Map{{Key: amqp.Symbol("k"), Value: "v"}, {Key: "n", Value: nil}},
+		amqp.ArrayOf([]int64{1, -2}), amqp.ArrayOf([]int64{}), amqp.ArrayOf([]string{"a", ""}), amqp.ArrayOf([]amqp.UUID{{9}}),
+		amqp.ArrayOf([]amqp.Symbol{"x"}), amqp.ArrayOf([]amqp.Timestamp{5}), amqp.ArrayOf([][]byte{{1}, {}}), amqp.ArrayOf([]bool{true, false}),
+		amqp.ArrayOf([]amqp.List{{}, {"a"}}), amqp.ArrayOf([]amqp.Array{amqp.ArrayOf([]uint32{1})}),
+		amqp.Array{Code: 0xa1 | 0x10, Descriptor: amqp.Symbol("d"), Elements: []any{"e"}},
+		amqp.Described{Descriptor: uint64(0x137000000C), Value: "session"}}
+}
+
+func TestValuesComeBackAsTheyWere(t *testing.T) {
+	t.Parallel()
+	for _, v := range values() {
+		b := amqp.Append(nil, v)
+		got, rest, err := amqp.Decode(append(b, 0xff))
+		if err != nil || len(rest) != 1 {
+			t.Errorf("%T: %v, %d bytes left", v, err, len(rest))
+		}
+		if d := cmp.Diff(v, got); d != "" {
+			t.Errorf("%T: %s", v, d)
+		}
+	}
+}
+
+// The bytes are written by hand from the specification, 1.6, so that encoder and decoder cannot err together.
+func TestEncodingsOfTheSpecification(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		hex  string
+		want any
+	}{
+		{"40", nil}, {"41", true}, {"42", false}, {"5601", true}, {"50ff", uint8(255)}, {"600102", uint16(258)}, {"43", uint32(0)},
+		{"5201", uint32(1)}, {"7000000102", uint32(258)}, {"44", uint64(0)}, {"53ff", uint64(255)}, {"800000000000000102", uint64(258)},
+		{"51ff", int8(-1)}, {"61fffe", int16(-2)}, {"54ff", int32(-1)}, {"71fffffffe", int32(-2)}, {"55ff", int64(-1)},
+		{"81fffffffffffffffe", int64(-2)}, {"723fc00000", float32(1.5)}, {"823ff8000000000000", 1.5}, {"7300000041", amqp.Char('A')},
+		{"8300000000000003e8", amqp.Timestamp(1000)}, {"98000102030405060708090a0b0c0d0e0f", amqp.UUID{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}},
+		{"a0020102", []byte{1, 2}}, {"b000000001ff", []byte{255}}, {"a10161", "a"}, {"b10000000161", "a"}, {"a30161", amqp.Symbol("a")},
+		{"45", amqp.List{}}, {"c003024142", amqp.List{true, false}}, {"d0000000060000000241" + "42", amqp.List{true, false}},
+		{"c10702a1016ba10176", amqp.Map{{Key: "k", Value: "v"}}}, {"e0040255" + "0102", amqp.Array{Code: 0x81, Elements: []any{int64(1), int64(2)}}},
+		{"f00000000700000002500102", amqp.Array{Code: 0x50, Elements: []any{uint8(1), uint8(2)}}}, {"005324" + "45", amqp.Described{Descriptor: uint64(0x24), Value: amqp.List{}}},
+	} {
+		b, err := hex.DecodeString(c.hex)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, rest, err := amqp.Decode(b)
+		if err != nil || len(rest) != 0 {
+			t.Errorf("%s: %v, %d left", c.hex, err, len(rest))
+		}
+		if d := cmp.Diff(c.want, got); d != "" {
+			t.Errorf("%s: %s", c.hex, d)
+		}
+	}
+}
+
+func TestMalformedInputIsRefused(t *testing.T) {
+	t.Parallel()
+	deep := strings.Repeat("00", 100)
+	for name, h := range map[string]string{
+		"nothing": "", "unknown constructor": "46", "short number": "7001", "string longer than input": "a105" + "61", "no UTF-8": "a101ff",
+		"count beyond the bytes": "d00000000500ffffff41", "odd map": "c1030141", "array of many nothings": "f00000000500ffffff40",
+		"nested too deep": deep, "size below the count's own": "c000", "array without constructor": "e00101", "unknown array": "e5020140",
+	} {
+		b, err := hex.DecodeString(h)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if v, _, err := amqp.Decode(b); !errors.Is(err, amqp.ErrMalformed) {
+			t.Errorf("%s: decoded to %v, %v", name, v, err)
+		}
+	}
+}
+
+func performatives() []amqp.Performative {
+	n, c, z := uint32(7), uint16(3), uint32(0)
+	at := &amqp.Terminus{Described: amqp.Described{Descriptor: uint64(0x28), Value: amqp.List{"q"}}}
+	fail := &amqp.Error{Condition: "amqp:not-found", Description: "no q", Info: amqp.Map{{Key: amqp.Symbol("a"), Value: "b"}}}
+	return []amqp.Performative{
+		&amqp.Open{ContainerID: "c", MaxFrameSize: 512, ChannelMax: 9, IdleTimeout: 1000, Properties: amqp.Map{{Key: amqp.Symbol("p"), Value: "v"}}},
+		&amqp.Begin{RemoteChannel: &c, NextOutgoingID: 1, IncomingWindow: 2, OutgoingWindow: 3, HandleMax: 4},
+		&amqp.Attach{Name: "l", Handle: 1, Receiver: true, SenderMode: 2, ReceiverMode: 1, Source: at, InitialDeliveryCount: &z, MaxMessageSize: 10},
+		&amqp.Flow{NextIncomingID: &n, IncomingWindow: 1, NextOutgoingID: 2, OutgoingWindow: 3, Handle: &z, DeliveryCount: &n, LinkCredit: &n, Drain: true, Echo: true},
+		&amqp.Transfer{Handle: 1, DeliveryID: &z, DeliveryTag: []byte{1}, MessageFormat: &z, Settled: true, More: true, Aborted: true},
+		&amqp.Disposition{Receiver: true, First: 1, Last: &n, Settled: true, State: &amqp.State{Code: amqp.Rejected, Error: fail}},
+		&amqp.Disposition{State: &amqp.State{Code: amqp.Modified, DeliveryFailed: true, Annotations: amqp.Map{}}},
+		&amqp.Disposition{State: &amqp.State{Code: amqp.Accepted}},
+		&amqp.Detach{Handle: 1, Closed: true, Error: fail}, &amqp.End{Error: fail}, &amqp.Close{},
+		&amqp.SASLMechanisms{Mechanisms: []amqp.Symbol{"ANONYMOUS"}}, &amqp.SASLInit{Mechanism: "ANONYMOUS"}, &amqp.SASLOutcome{Outcome: 1},
+	}
+}
+
+func TestFramesComeBackAsTheyWere(t *testing.T) {
+	t.Parallel()
+	for _, p := range performatives() {
+		b := amqp.AppendFrame(nil, amqp.Frame{Channel: 5, Body: []byte("payload")}, p)
+		f, err := amqp.ReadFrame(bytes.NewReader(b), uint32(len(b)))
+		if err != nil || f.Channel != 5 {
+			t.Fatalf("%T: %v on channel %d", p, err, f.Channel)
+		}
+		got, rest, err := f.Performative()
+		if err != nil || string(rest) != "payload" {
+			t.Errorf("%T: %v, payload %q", p, err, rest)
+		}
+		if d := cmp.Diff(p, got); d != "" {
+			t.Errorf("%T: %s", p, d)
+		}
+	}
+}
+
+func TestFramesBeyondTheLimitAreRefused(t *testing.T) {
+	t.Parallel()
+	for _, h := range []string{"0000020102000000", "0000000402000000", "0000000801000000", "000000090a000000"} {
+		b, _ := hex.DecodeString(h)
+		if _, err := amqp.ReadFrame(bytes.NewReader(append(b, make([]byte, 1000)...)), 512); !errors.Is(err, amqp.ErrMalformed) {
+			t.Errorf("%s: %v", h, err)
+		}
+	}
+}
+
+func full() *amqp.Message {
+	priority, ttl := uint8(4), uint32(60000)
+	return &amqp.Message{Durable: true, Priority: &priority, TTL: &ttl, DeliveryCount: 3,
+		DeliveryAnnotations: amqp.Map{{Key: amqp.Symbol("d"), Value: int64(1)}},
+		Annotations:         amqp.Map{{Key: amqp.Symbol("x-opt-scheduled-enqueue-time"), Value: amqp.TimestampOf(time.UnixMilli(5000))}},
+		Properties:          amqp.List{"id", nil, "to", nil, "reply"}, Application: amqp.Map{{Key: "k", Value: int32(2)}},
+		Body: amqp.AppendValue(nil, "body"), Footer: amqp.Map{{Key: amqp.Symbol("f"), Value: true}}}
+}
+
+func TestMessagesComeBackAsTheyWere(t *testing.T) {
+	t.Parallel()
+	want := full()
+	got, err := amqp.ParseMessage(want.Append(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	if got.ID() != "id" || got.ReplyTo() != "reply" || got.Value() != "body" ||
+		!got.TimeAnnotation("x-opt-scheduled-enqueue-time").Equal(time.UnixMilli(5000)) {
+		t.Errorf("%q %q %v", got.ID(), got.ReplyTo(), got.Value())
+	}
+}
+
+// What decodes must encode to something that decodes to the same.
+func FuzzDecode(f *testing.F) {
+	for _, v := range values() {
+		f.Add(amqp.Append(nil, v))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		v, _, err := amqp.Decode(b)
+		if err != nil {
+			return
+		}
+		once := amqp.Append(nil, v)
+		again, rest, err := amqp.Decode(once)
+		if err != nil || len(rest) != 0 {
+			t.Fatalf("%x became %x: %v, %d left", b, once, err, len(rest))
+		}
+		if twice := amqp.Append(nil, again); !bytes.Equal(once, twice) { // bytes, since NaN differs from itself
+			t.Errorf("%x became %x, then %x", b, once, twice)
+		}
+	})
+}
+
+func FuzzFrame(f *testing.F) {
+	for _, p := range performatives() {
+		f.Add(amqp.AppendFrame(nil, amqp.Frame{}, p))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		frame, err := amqp.ReadFrame(bytes.NewReader(b), 65536)
+		if err != nil {
+			return
+		}
+		p, _, err := frame.Performative()
+		if err != nil || p == nil {
+			return
+		}
+		once := amqp.AppendFrame(nil, amqp.Frame{}, p)
+		frame, err = amqp.ReadFrame(bytes.NewReader(once), 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, _, err := frame.Performative()
+		if err != nil {
+			t.Fatalf("%x became %x: %v", b, once, err)
+		}
+		if twice := amqp.AppendFrame(nil, amqp.Frame{}, again); !bytes.Equal(once, twice) {
+			t.Errorf("%x became %x, then %x", b, once, twice)
+		}
+	})
+}
+
+func FuzzMessage(f *testing.F) {
+	f.Add(full().Append(nil))
+	f.Add((&amqp.Message{}).Append(nil))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m, err := amqp.ParseMessage(b)
+		if err != nil {
+			return
+		}
+		m.Value()
+		m.ID()
+		once := m.Append(nil)
+		again, err := amqp.ParseMessage(once)
+		if err != nil {
+			t.Fatalf("%x became %x: %v", b, once, err)
+		}
+		if twice := again.Append(nil); !bytes.Equal(once, twice) {
+			t.Errorf("%x became %x, then %x", b, once, twice)
+		}
+	})
+}
