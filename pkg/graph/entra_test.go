@@ -2,6 +2,7 @@ package graph_test
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -49,8 +50,8 @@ func directory(t *testing.T, cfg entra.Config) (*graph.Client, *entra.Server) {
 	return client(t, graph.Config{Endpoint: s.URL(), Credential: identity{s}}), s
 }
 
-// identity asks a directory's identity endpoint for each token. The SDK's managed identity keeps tokens in a cache of
-// the whole process, so only one test can use it.
+// identity asks a directory's identity endpoint for each token. The SDK's own credential reads the environment, which
+// tests that run side by side cannot each have.
 type identity struct{ *entra.Server }
 
 func (i identity) GetToken(ctx context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
@@ -76,7 +77,8 @@ func TestTheManagedIdentityOfProductionIsAccepted(t *testing.T) {
 	_, s := directory(t, entra.Config{})
 	t.Setenv("IDENTITY_ENDPOINT", s.IdentityEndpoint())
 	t.Setenv("IDENTITY_HEADER", s.IdentityHeader())
-	cred, err := azidentity.NewManagedIdentityCredential(nil)
+	id := azidentity.ClientID(rand.Text()) // one of its own: the SDK keeps tokens for the whole process
+	cred, err := azidentity.NewManagedIdentityCredential(&azidentity.ManagedIdentityCredentialOptions{ID: id})
 	if err != nil {
 		t.Fatal(err)
 	}
