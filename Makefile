@@ -12,9 +12,12 @@ NPM   := infra/local
 GOOS   ?= linux
 GOARCH ?= amd64
 
-# The file that demo drops, and the directory that it finds. A file of your own comes with the directory it asks for.
-CSV     ?= docs/samples/partners.csv
-SEED    ?= $(if $(filter docs/samples/partners.csv,$(CSV)),docs/samples/directory.json)
+# The file that demo drops, the directory that it finds and the source's policy. For a file of your own, devstack makes
+# the groups and applications that it asks for, and adds the policy that it needs.
+SAMPLE  := docs/samples/partners
+CSV     ?= $(SAMPLE).csv
+SEED    ?= $(if $(filter $(SAMPLE).csv,$(CSV)),docs/samples/directory.json)
+POLICY  ?= $(if $(filter $(SAMPLE).csv,$(CSV)),$(SAMPLE).policy.json)
 RESULTS ?= dist/results
 
 # The Go code outside ./...: folders with a leading dot are left out of that pattern.
@@ -30,7 +33,8 @@ help: ## list the targets
 
 demo: tools devstack ## drop a CSV (CSV=path) on this machine's stack, wait for every row, print the outcome
 	@mkdir -p $(RESULTS)
-	@exec $(CACHE)/bin/devstack -csv '$(CSV)' $(if $(SEED),-seed '$(SEED)') -results '$(RESULTS)' -exit $(ARGS)
+	@exec $(CACHE)/bin/devstack -csv '$(CSV)' $(if $(SEED),-seed '$(SEED)') $(if $(POLICY),-policy '$(POLICY)') \
+		-results '$(RESULTS)' -exit $(ARGS)
 
 run: tools devstack ## start the stack, print its addresses, keep it up (end it with Ctrl-C)
 	@exec $(CACHE)/bin/devstack $(ARGS)
