@@ -128,3 +128,44 @@ func TestCloseEndsEverythingAndTwiceIsFine(t *testing.T) {
 		t.Error("a closed server took a message")
 	}
 }
+
+// Connections fall while messages are sent and settled: with retries by sender and broker nothing may be lost, and with
+// duplicate detection nothing may be there twice.
+func TestNothingIsLostWhileConnectionsFall(t *testing.T) {
+	t.Parallel()
+	f := start(t, servicebus.Queue{LockDuration: 300 * time.Millisecond, MaxDeliveryCount: 1000, DuplicateWindow: time.Hour})
+	const messages, drops = 150, 8
+	ctx, stop := context.WithCancel(f.ctx)
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer stop()
+	for range 2 {
+		r := f.receiverOf(f.connect(), nil)
+		running.Go(func() { consume(ctx, r) })
+	}
+	for i := range messages {
+		if i%(messages/drops) == 0 {
+			f.server.DropConnections()
+		}
+		f.sendID(fmt.Sprint(i))
+	}
+	f.must(f.server.WaitIdle(f.ctx))
+	if s := f.stats(); s.Completed != messages || s.DeadLettered != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// consume completes what it can and leaves the rest to the locks.
+func consume(ctx context.Context, r *azservicebus.Receiver) {
+	for ctx.Err() == nil {
+		got, err := r.ReceiveMessages(ctx, 10, nil)
+		if err != nil {
+			continue
+		}
+		for _, m := range got {
+			short, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+			r.CompleteMessage(short, m, nil) // after an error the lock expires and the message comes again
+			cancel()
+		}
+	}
+}

@@ -21,8 +21,8 @@ import (
 	"guestlist/pkg/local/servicebus/internal/broker"
 )
 
-// Queue describes a queue. LockDuration 0 means 60 s, MaxDeliveryCount 0 means 10: what the service gives a new queue
-// by default, but for the lock, which is its usual setting. DuplicateWindow 0 means no duplicate detection.
+// Queue describes a queue. LockDuration 0 means 60 s and MaxDeliveryCount 0 means 10, as the service gives a new queue.
+// DuplicateWindow 0 means no duplicate detection.
 type Queue struct {
 	Name             string
 	LockDuration     time.Duration

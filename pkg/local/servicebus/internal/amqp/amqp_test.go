@@ -96,6 +96,7 @@ func performatives() []amqp.Performative {
 	return []amqp.Performative{
 		&amqp.Open{ContainerID: "c", MaxFrameSize: 512, ChannelMax: 9, IdleTimeout: 1000, Properties: amqp.Map{{Key: amqp.Symbol("p"), Value: "v"}}},
 		&amqp.Begin{RemoteChannel: &c, NextOutgoingID: 1, IncomingWindow: 2, OutgoingWindow: 3, HandleMax: 4},
+		&amqp.Open{}, &amqp.Begin{}, // zero, not absent
 		&amqp.Attach{Name: "l", Handle: 1, Receiver: true, SenderMode: 2, ReceiverMode: 1, Source: at, InitialDeliveryCount: &z, MaxMessageSize: 10},
 		&amqp.Flow{NextIncomingID: &n, IncomingWindow: 1, NextOutgoingID: 2, OutgoingWindow: 3, Handle: &z, DeliveryCount: &n, LinkCredit: &n, Drain: true, Echo: true},
 		&amqp.Transfer{Handle: 1, DeliveryID: &z, DeliveryTag: []byte{1}, MessageFormat: &z, Settled: true, More: true, Aborted: true},

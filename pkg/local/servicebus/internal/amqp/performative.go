@@ -207,11 +207,11 @@ func (*SASLInit) code() byte       { return codeSASLInit }
 func (*SASLOutcome) code() byte    { return codeSASLOutcome }
 
 func (o *Open) fields() List {
-	return List{o.ContainerID, nil, unless(0, o.MaxFrameSize), o.ChannelMax, unless(0, o.IdleTimeout), nil, nil, nil, nil, o.Properties.orNil()}
+	return List{o.ContainerID, nil, o.MaxFrameSize, o.ChannelMax, unless(0, o.IdleTimeout), nil, nil, nil, nil, o.Properties.orNil()}
 }
 
 func (b *Begin) fields() List {
-	return List{present(b.RemoteChannel), b.NextOutgoingID, b.IncomingWindow, b.OutgoingWindow, unless(0, b.HandleMax)}
+	return List{present(b.RemoteChannel), b.NextOutgoingID, b.IncomingWindow, b.OutgoingWindow, b.HandleMax}
 }
 
 func (a *Attach) fields() List {
