@@ -109,15 +109,19 @@ func (w *Watcher) Close() {
 func (w *Watcher) watch(ctx context.Context) {
 	tick := time.NewTicker(w.config.Interval)
 	defer tick.Stop()
-	for {
+	for failing := 0; ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
 		found, err := w.listing.changes(ctx)
-		if err != nil && ctx.Err() == nil {
-			w.config.Log.WarnContext(ctx, "storage account was not read", slog.Any("error", err))
+		failing++
+		switch {
+		case err == nil:
+			failing = 0
+		case ctx.Err() == nil && worthALine(failing):
+			w.config.Log.WarnContext(ctx, "storage account was not read", slog.Int("attempt", failing), slog.Any("error", err))
 		}
 		w.outbox.put(w.events(found)...)
 	}
@@ -156,25 +160,20 @@ func (w *Watcher) deliver(ctx context.Context) {
 			continue
 		}
 		attempt++
-		if !w.pause(ctx, b, err) {
+		if ctx.Err() == nil && worthALine(attempt) {
+			w.config.Log.WarnContext(ctx, "event was not delivered, trying again", slog.String("container", b.Container),
+				slog.Int("attempt", attempt), slog.Any("error", err))
+		}
+		select {
+		case <-ctx.Done():
 			return
+		case <-time.After(w.config.Interval):
 		}
 	}
 }
 
-// pause waits before the next attempt and says whether there is one.
-func (w *Watcher) pause(ctx context.Context, b Blob, err error) bool {
-	if ctx.Err() != nil {
-		return false
-	}
-	w.config.Log.WarnContext(ctx, "event was not delivered, trying again", slog.String("container", b.Container), slog.Any("error", err))
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(w.config.Interval):
-		return true
-	}
-}
+// worthALine thins out what is said about one fault: attempts 1, 2, 4, 8 and so on.
+func worthALine(attempt int) bool { return attempt&(attempt-1) == 0 }
 
 func (w *Watcher) send(ctx context.Context, b Blob, attempt int) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, sendTimeout, errors.New("the broker was silent"))
