@@ -31,7 +31,8 @@ import (
 // Step does the work of one kind of message, or of several. All methods may be called concurrently and repeatedly.
 type Step interface {
 	// Do works on m; what it returns is the verdict: nil completes the message, *message.Later sends it again after a
-	// while, an error that wraps message.ErrNever ends it as a dead letter, any other error is a failed attempt.
+	// while, an error that wraps message.ErrNever ends it as a dead letter, any other error is a failed attempt. A message
+	// whose failure is recorded already must get that failure again: its dead letter may not have been made yet.
 	Do(ctx context.Context, m message.Message) error
 	// Failed records that m ended in failure f. It is called before the message is dead-lettered. An error keeps the
 	// message alive, to be tried again in half a minute; one that wraps message.ErrNever says that there is nothing to
@@ -54,7 +55,7 @@ type Function struct {
 	Limits map[message.Kind]int
 
 	// Patience is how long a message waits for a free place before it is sent again half a minute later; 0 means
-	// DefaultPatience. Patience, Deadline and a minute for verdicts must fit into host.json's functionTimeout, since the
+	// DefaultPatience. Patience, Deadline and three minutes for the verdict must fit into host.json's functionTimeout, since the
 	// host kills the whole process when one invocation overruns it.
 	Patience time.Duration
 	// Deadline is the longest time Step.Do has; 0 means DefaultDeadline. A step that overruns it has failed an attempt.

@@ -21,6 +21,9 @@ type served struct {
 	end  chan error
 }
 
+// client opens a connection per request: one that it opened and never used would keep a stopping server waiting.
+var client = http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+
 func serve(t *testing.T, s *customhandler.Server) served {
 	t.Helper()
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")
@@ -37,7 +40,7 @@ func serve(t *testing.T, s *customhandler.Server) served {
 
 func (s served) post(t *testing.T, path string) int {
 	t.Helper()
-	resp, err := http.Post(s.url+path, "application/json", strings.NewReader(`{"Data":{},"Metadata":{}}`))
+	resp, err := client.Post(s.url+path, "application/json", strings.NewReader(`{"Data":{},"Metadata":{}}`))
 	if err != nil {
 		t.Errorf("POST %s: %v", path, err)
 		return 0
@@ -51,7 +54,7 @@ func (s served) post(t *testing.T, path string) int {
 
 func (s served) ping(t *testing.T) {
 	t.Helper()
-	resp, err := http.Get(s.url + "/")
+	resp, err := client.Get(s.url + "/")
 	if err != nil {
 		t.Fatal(err)
 	}

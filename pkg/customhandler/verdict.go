@@ -60,7 +60,7 @@ func (w *worker) run(ctx context.Context, inv Invocation) bool {
 	out := w.decide(ctx, inv, m, err)
 	if out.hold > 0 {
 		if err := w.wait(ctx, out.hold); err != nil {
-			out.err = errors.Join(out.err, err)
+			out.err = fmt.Errorf("%w; not held to the end: %w", out.err, err)
 		}
 	}
 	w.finish(ctx, start, out)
@@ -161,7 +161,7 @@ func (w *worker) again(ctx context.Context, inv Invocation, next message.Message
 		}
 	}
 	if err := w.sender.Send(ctx, next); err != nil {
-		return refused(inv, errors.Join(out.err, err))
+		return refused(inv, fmt.Errorf("%v; its copy was refused: %w", out.err, err))
 	}
 	return out
 }
@@ -190,10 +190,10 @@ func (w *worker) bury(ctx context.Context, inv Invocation, f *message.Failure) o
 	err := w.dead.DeadLetter(ctx, w.Queue, inv.LockToken(), f.Code, f.Text)
 	if errors.Is(err, bus.ErrLockLost) {
 		// Either it is settled, or it comes again and is buried then; abandoning it could do no more.
-		return outcome{verdict: "lock-lost", level: slog.LevelError, err: errors.Join(f, err)}
+		return outcome{verdict: "lock-lost", level: slog.LevelError, err: fmt.Errorf("%w; not dead-lettered: %w", f, err)}
 	}
 	if err != nil {
-		return refused(inv, errors.Join(f, err))
+		return refused(inv, fmt.Errorf("%v; its dead letter was refused: %w", f, err))
 	}
 	return outcome{verdict: "failed", level: slog.LevelError, err: f}
 }

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// page is how many messages one request asks for; the service may return fewer.
+	// page is how many messages one call asks for; the service may return fewer.
 	page = 250
 	// emptyWait is how long Remove waits for a dead letter that it has seen but that does not come: another process may
 	// hold its lock.
@@ -25,13 +25,10 @@ const (
 
 // Browse implements bus.DeadLetters by peeking.
 func (b *Bus) Browse(ctx context.Context, queue string, limit int) ([]bus.DeadLetter, error) {
-	r, err := b.openDead(queue)
-	if err != nil {
-		return nil, fmt.Errorf("browse the dead letters of %s: %w", queue, err)
-	}
-	defer closeQuietly(r)
 	var out []bus.DeadLetter
-	err = peek(ctx, r, limit, func(m *azservicebus.ReceivedMessage) { out = append(out, letter(queue, m)) })
+	err := b.look(ctx, queue, deadLetters(), limit, func(m *azservicebus.ReceivedMessage) {
+		out = append(out, letter(queue, m))
+	})
 	if err != nil {
 		return nil, fmt.Errorf("browse the dead letters of %s: %w", queue, err)
 	}
@@ -65,6 +62,13 @@ func (b *Bus) hunt(ctx context.Context, queue string, h *hunt) (err error) {
 		return err
 	}
 	defer closeQuietly(h.r)
+	err = limited(ctx, func(ctx context.Context) error { // opens the link, so that emptyWait is spent on messages only
+		_, err := h.r.PeekMessages(ctx, 1, nil)
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	return h.run(ctx)
 }
 
@@ -86,27 +90,11 @@ func (b *Bus) giveBack(ctx context.Context, queue string, msgs []*azservicebus.R
 }
 
 func (b *Bus) openDead(queue string) (*azservicebus.Receiver, error) {
-	return b.client.NewReceiverForQueue(queue, &azservicebus.ReceiverOptions{SubQueue: azservicebus.SubQueueDeadLetter})
+	return b.client.NewReceiverForQueue(queue, deadLetters())
 }
 
-// peek calls visit for up to limit messages in order of their sequence numbers.
-func peek(ctx context.Context, r *azservicebus.Receiver, limit int, visit func(*azservicebus.ReceivedMessage)) error {
-	for from := int64(0); limit > 0; {
-		var msgs []*azservicebus.ReceivedMessage
-		err := limited(ctx, func(ctx context.Context) (err error) {
-			msgs, err = r.PeekMessages(ctx, min(limit, page), &azservicebus.PeekMessagesOptions{FromSequenceNumber: &from})
-			return err
-		})
-		if err != nil || len(msgs) == 0 {
-			return err
-		}
-		for _, m := range msgs[:min(limit, len(msgs))] {
-			visit(m)
-			from = *m.SequenceNumber + 1
-		}
-		limit -= len(msgs)
-	}
-	return nil
+func deadLetters() *azservicebus.ReceiverOptions {
+	return &azservicebus.ReceiverOptions{SubQueue: azservicebus.SubQueueDeadLetter}
 }
 
 func letter(queue string, m *azservicebus.ReceivedMessage) bus.DeadLetter {

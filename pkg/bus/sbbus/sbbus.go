@@ -82,11 +82,11 @@ func (b *Bus) Close(ctx context.Context) error {
 
 // limited runs one call to the service within callTime.
 func limited(ctx context.Context, call func(context.Context) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, callTime, errors.New("Service Bus did not answer within 30 s"))
+	ctx, cancel := context.WithTimeoutCause(ctx, callTime, errors.New("no answer from Service Bus within 30 s"))
 	defer cancel()
 	err := call(ctx)
-	if err != nil && ctx.Err() != nil {
-		return errors.Join(context.Cause(ctx), err)
+	if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) {
+		return fmt.Errorf("%w: %w", cause, err)
 	}
 	return err
 }
