@@ -131,6 +131,9 @@ func fail(what, which string, err error) error {
 	case err == nil:
 		return nil
 	case !ok:
+		if without, ok := errors.AsType[*url.Error](err); ok { // with the address, which may hold an access signature
+			err = without.Err
+		}
 		return fmt.Errorf("%s %s: %w", what, which, err)
 	case res.StatusCode == http.StatusNotFound:
 		return fmt.Errorf("%s %s: %w", what, which, blobstore.ErrNotFound)

@@ -3,6 +3,8 @@ package ledgertest
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"guestlist/pkg/ledger"
@@ -16,6 +18,7 @@ var updates = []test{
 	{"EachWriteHasAVersionOfItsOwn", entryVersions},
 	{"LastOpenGuestOfAPartitionIsTold", lastOpen},
 	{"SeveralEntriesAtOnce", updateSeveral},
+	{"SeveralEntriesFarApart", updateFarApart},
 	{"SeveralEntriesStopAtAnError", updateStops},
 }
 
@@ -188,6 +191,31 @@ func updateSeveral(t *testing.T, h Harness) {
 	}
 	same(t, "altered", sorted(want), sorted(got))
 	same(t, "due", sorted(want), sorted(collect(t, h.Store.DueBefore(t.Context(), importID, noon.Add(1)))))
+	checkTally(t, h.Store)
+}
+
+// updateFarApart updates every seventh entry of a partition: more than are read one by one, and thinly spread.
+func updateFarApart(t *testing.T, h Harness) {
+	numbers := samePartition(210)
+	var all []ledger.Entry
+	for _, n := range numbers {
+		all = append(all, planned(n))
+	}
+	insert(t, h.Store, all...)
+	slices.SortFunc(all, func(a, b ledger.Entry) int { return strings.Compare(a.Guest, b.Guest) })
+	var want []string
+	for i := 0; i < len(all); i += 7 {
+		want = append(want, all[i].Guest)
+	}
+	altered, err := h.Store.UpdateEntries(t.Context(), importID, want, func(e *ledger.Entry) error {
+		e.Invite.Send(noon)
+		return nil
+	})
+	must(t, err)
+	if len(altered) != len(want) {
+		t.Errorf("altered %d of %d", len(altered), len(want))
+	}
+	same(t, "due", want, sorted(collect(t, h.Store.DueBefore(t.Context(), importID, noon.Add(1)))))
 	checkTally(t, h.Store)
 }
 

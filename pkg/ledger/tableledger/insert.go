@@ -37,11 +37,6 @@ func (s *Store) InsertEntries(ctx context.Context, entries []ledger.Entry) (int,
 
 // insert inserts entries of one partition, sorted by key.
 func (s *Store) insert(ctx context.Context, partition string, entries []ledger.Entry) (int, error) {
-	release, err := s.queues.enter(ctx, partition)
-	if err != nil {
-		return 0, err
-	}
-	defer release()
 	inserted := 0
 	for len(entries) > 0 {
 		taken, new, err := s.insertSome(ctx, partition, entries)
@@ -57,6 +52,11 @@ func (s *Store) insert(ctx context.Context, partition string, entries []ledger.E
 // insertSome inserts what fits into one transaction, trying again without those that exist. It returns how many entries
 // it dealt with, and how many of them were new. It does not look for existing ones first: only a redelivery meets any.
 func (s *Store) insertSome(ctx context.Context, partition string, entries []ledger.Entry) (taken, inserted int, err error) {
+	release, err := s.queues.enter(ctx, partition)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer release()
 	version, exists := newVersion(), map[string]string{}
 	for wait := newBackoff(); ; {
 		t, err := s.begin(ctx, partition)

@@ -102,7 +102,8 @@ func (qs *queues) enter(ctx context.Context, partition string) (func(), error) {
 	}
 }
 
-// run waits until the ops are done, by somebody else's hand or, on getting the turn, by work.
+// run waits until the ops are done, by somebody else's hand or, on getting the turn, by work, which returns what it left
+// unfinished because ctx ended.
 func (qs *queues) run(ctx context.Context, partition string, ops []*op, work func([]*op) (unfinished []*op)) error {
 	q := qs.open(partition)
 	defer qs.close(partition, q)
@@ -112,19 +113,28 @@ func (qs *queues) run(ctx context.Context, partition string, ops []*op, work fun
 			select {
 			case <-o.done:
 			case q.turn <- struct{}{}:
-				q.add(work(q.take())...)
+				unfinished := work(q.take())
+				leaveIfEnded(ctx, ops) // before somebody else can take them
+				q.add(unfinished...)
 				<-q.turn
 			case <-ctx.Done():
+				leaveIfEnded(ctx, ops)
 			}
 			if err := ctx.Err(); err != nil && !o.finished() {
-				for _, o := range ops {
-					o.leave()
-				}
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+func leaveIfEnded(ctx context.Context, ops []*op) {
+	if ctx.Err() == nil {
+		return
+	}
+	for _, o := range ops {
+		o.leave()
+	}
 }
 
 func (o *op) finished() bool {

@@ -11,8 +11,9 @@ import (
 
 const (
 	// pointReads is up to how many entries are read one by one. From there on a range is read first, which for the
-	// neighbours that plan asks for is one request.
-	pointReads = 4
+	// neighbours that plan asks for is one request. Azurite reads its whole table for a range, so that a lower number
+	// halved what 64 workers could update there.
+	pointReads = 16
 	// readers is how many rows are read at once.
 	readers = 8
 )

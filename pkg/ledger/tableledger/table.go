@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strconv"
 
@@ -132,10 +133,7 @@ var innerStatus = regexp.MustCompile(`HTTP/1\.1 ([45]\d\d)`)
 func (t *table) wrap(what string, err error) error {
 	res, ok := errors.AsType[*azcore.ResponseError](err)
 	if !ok {
-		if err != nil {
-			err = fmt.Errorf("%s table %s: %w", what, t.name, err)
-		}
-		return err
+		return t.unanswered(what, err)
 	}
 	status, code := statusOf(res)
 	switch {
@@ -149,6 +147,17 @@ func (t *table) wrap(what string, err error) error {
 	}
 	// The SDK's own text is a page, the answer's body included.
 	return fmt.Errorf("%s table %s: %s (status %d, request %s)", what, t.name, code, status, requestOf(res))
+}
+
+// unanswered names the request that got no answer. It leaves out the address, which may hold an access signature.
+func (t *table) unanswered(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if without, ok := errors.AsType[*url.Error](err); ok {
+		err = without.Err
+	}
+	return fmt.Errorf("%s table %s: %w", what, t.name, err)
 }
 
 var innerCode = regexp.MustCompile(`"code"\s*:\s*"(\w+)"`)
