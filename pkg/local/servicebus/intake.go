@@ -21,8 +21,9 @@ type intake struct {
 	credit  uint32
 	count   uint32
 
-	first   *amqp.Transfer // of the delivery that is coming in
-	payload []byte
+	first    *amqp.Transfer // of the delivery that is coming in
+	payload  []byte
+	tooLarge bool
 }
 
 func (l *intake) close() {}
@@ -42,32 +43,39 @@ func (l *intake) grant() {
 // transfer collects the parts of a delivery and takes it in with the last.
 func (l *intake) transfer(t *amqp.Transfer, payload []byte) {
 	if l.first == nil {
-		l.first, l.payload = t, nil
+		l.first = t
 	}
-	tooLarge := len(l.payload)+len(payload) > maxMessage
-	if !tooLarge {
-		if l.payload == nil && !t.More {
-			l.payload = payload
-		} else {
-			l.payload = append(l.payload, payload...)
-		}
-	} else {
-		l.payload = l.payload[:0:0]
-		l.first.Aborted = true
-	}
+	l.collect(payload)
 	if t.More && !t.Aborted {
 		return
 	}
-	first, whole := l.first, l.payload
-	l.first, l.payload = nil, nil
+	first, whole, tooLarge := l.first, l.payload, l.tooLarge
+	l.first, l.payload, l.tooLarge = nil, nil, false
 	l.count++
 	if l.credit--; l.credit <= intakeCredit/2 {
 		l.grant()
 	}
-	if t.Aborted {
-		return
+	switch {
+	case t.Aborted:
+	case tooLarge:
+		l.answer(first, t.Settled, &amqp.Error{Condition: "amqp:link:message-size-exceeded",
+			Description: fmt.Sprintf("The received message exceeds the limit of %d bytes.", maxMessage)})
+	default:
+		l.answer(first, t.Settled, l.take(first, whole))
 	}
-	l.answer(first, t.Settled, l.take(first, whole))
+}
+
+// collect adds a part. Of what is too large nothing is kept.
+func (l *intake) collect(payload []byte) {
+	l.tooLarge = l.tooLarge || len(l.payload)+len(payload) > maxMessage
+	switch {
+	case l.tooLarge:
+		l.payload = nil
+	case l.payload == nil:
+		l.payload = payload // its own memory: each frame is read into a new buffer
+	default:
+		l.payload = append(l.payload, payload...)
+	}
 }
 
 // answer settles a delivery, if the client has not.
@@ -83,10 +91,6 @@ func (l *intake) answer(first *amqp.Transfer, settled bool, why *amqp.Error) {
 }
 
 func (l *intake) take(first *amqp.Transfer, payload []byte) *amqp.Error {
-	if first.Aborted {
-		return &amqp.Error{Condition: "amqp:link:message-size-exceeded",
-			Description: fmt.Sprintf("The received message exceeds the limit of %d bytes.", maxMessage)}
-	}
 	messages, err := messagesOf(first.MessageFormat, payload)
 	if err != nil {
 		return &amqp.Error{Condition: "amqp:decode-error", Description: err.Error()}

@@ -210,6 +210,33 @@ func TestShutWindowHoldsDeliveriesBackButNotAnswers(t *testing.T) {
 	}
 }
 
+func TestOversizedAndAbortedDeliveriesLeaveTheLinkUsable(t *testing.T) {
+	t.Parallel()
+	r, s := dial(t, 100)
+	r.attachSender(1, "q")
+	part := make([]byte, 60_000)
+	for i := range 5 {
+		tr := &amqp.Transfer{Handle: 1, More: i < 4}
+		if i == 0 {
+			tr.DeliveryID, tr.DeliveryTag, tr.MessageFormat = new(uint32), []byte{1}, new(uint32)
+		}
+		r.bytes(amqp.AppendFrame(nil, amqp.Frame{Body: part}, tr))
+	}
+	if d := read[*amqp.Disposition](r); d.State.Code != amqp.Rejected || d.State.Error.Condition != "amqp:link:message-size-exceeded" {
+		t.Errorf("%+v", d.State)
+	}
+	one, two := uint32(1), uint32(2)
+	r.bytes(amqp.AppendFrame(nil, amqp.Frame{Body: part}, &amqp.Transfer{Handle: 1, DeliveryID: &one, DeliveryTag: []byte{1}, More: true}))
+	r.write(&amqp.Transfer{Handle: 1, Aborted: true})
+	r.send(1, two, &amqp.Message{Body: amqp.AppendValue(nil, "fine")})
+	if d := read[*amqp.Disposition](r); d.First != two || d.State.Code != amqp.Accepted {
+		t.Errorf("%+v", d)
+	}
+	if st := s.Stats()[0]; st.Active != 1 {
+		t.Errorf("%+v", st)
+	}
+}
+
 func TestUnknownNodeIsRefusedWithAttachAndDetach(t *testing.T) {
 	t.Parallel()
 	r, _ := dial(t, 100)

@@ -24,7 +24,7 @@ type Frame struct {
 	Body    []byte
 }
 
-// Empty is a keep-alive frame.
+// empty is a keep-alive frame.
 var empty = [8]byte{0, 0, 0, 8, 2, 0, 0, 0}
 
 // AppendEmpty appends a keep-alive frame.
