@@ -1,6 +1,7 @@
 package entra
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -46,6 +47,15 @@ func newGrant(a *app, p principal, role string, now time.Time) grant {
 func (g grant) object() object {
 	return object{"id": g.ID, "principalId": g.PrincipalID, "principalDisplayName": g.PrincipalName, "principalType": g.PrincipalType, "appRoleId": g.AppRoleID,
 		"resourceId": g.ResourceID, "resourceDisplayName": g.ResourceName, "createdDateTime": g.CreatedDateTime.UTC().Format(time.RFC3339), "deletedDateTime": nil}
+}
+
+// assignments lists the grants as a seed does, in a stable order.
+func (a *app) assignments() []Assignment {
+	var list []Assignment
+	for _, id := range slices.Sorted(maps.Keys(a.grants)) {
+		list = append(list, Assignment{PrincipalID: a.grants[id].PrincipalID, AppRoleID: a.grants[id].AppRoleID})
+	}
+	return list
 }
 
 func (a *app) object() object {
@@ -94,7 +104,7 @@ func (g *graph) listAssigned(q *request) answer {
 	if !fine {
 		return no
 	}
-	return g.listGrants(q, "servicePrincipals('"+a.ID+"')/appRoleAssignedTo", a.grants)
+	return g.listGrants(q, "servicePrincipals('"+a.ID+"')/appRoleAssignedTo", slices.Collect(maps.Values(a.grants)))
 }
 
 // listAssignments is GET /users/{id}/appRoleAssignments (source: page user-list-approleassignments).
@@ -183,11 +193,12 @@ func (g *graph) grant(a *app, in assignment) answer {
 		return invalidReference()
 	case !a.offers(role):
 		return refuse(http.StatusBadRequest, badRequest, "Permission being assigned was not found on application")
-	case slices.ContainsFunc(a.grants, func(it grant) bool { return it.PrincipalID == p.id && it.AppRoleID == role }):
-		return refuse(http.StatusBadRequest, badRequest, "Permission being assigned already exists on the object")
 	}
 	it := newGrant(a, p, role, now)
-	a.grants = append(a.grants, it)
+	if _, has := a.grants[it.ID]; has {
+		return refuse(http.StatusBadRequest, badRequest, "Permission being assigned already exists on the object")
+	}
+	a.grants[it.ID] = it
 	body := it.object()
 	body["@odata.context"] = g.url + "/v1.0/$metadata#appRoleAssignments/$entity"
 	return answer{status: http.StatusCreated, body: body}

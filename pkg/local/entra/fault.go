@@ -59,7 +59,7 @@ func (f *Fault) check() error {
 }
 
 // answer is what a struck request gets.
-func (f Fault) answer() answer {
+func (f *Fault) answer() answer {
 	code := f.Code
 	if code == "" {
 		code = map[int]string{http.StatusTooManyRequests: tooMany, http.StatusUnauthorized: noAuth, http.StatusForbidden: denied,
@@ -148,9 +148,9 @@ func (f *faults) strike(e event) *Fault {
 	return f.byChance(e)
 }
 
-func (it *Fault) matches(e event) bool {
-	return it.After == e.after && (it.Operation == opAny || it.Operation == e.op) && (it.Method == "" || it.Method == e.method) &&
-		(it.Address == "" || e.about(it.Address))
+func (f *Fault) matches(e event) bool {
+	return f.After == e.after && (f.Operation == opAny || f.Operation == e.op) && (f.Method == "" || f.Method == e.method) &&
+		(f.Address == "" || e.about(f.Address))
 }
 
 // byChance applies the rates; tokens are spared, since the platform answers for them and not the directory.

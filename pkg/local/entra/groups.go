@@ -11,9 +11,9 @@ import (
 // maxBind is how many members one PATCH may add (source: page group-post-members).
 const maxBind = 20
 
-func (g *group) object() object {
-	return object{"id": g.ID, "displayName": g.DisplayName, "mail": orNull(g.Mail), "groupTypes": orEmpty(g.GroupTypes), "mailEnabled": g.MailEnabled,
-		"securityEnabled": *g.SecurityEnabled, "isAssignableToRole": orNone(g.IsAssignableToRole), "onPremisesSyncEnabled": orNone(g.OnPremisesSyncEnabled),
+func (it *group) object() object {
+	return object{"id": it.ID, "displayName": it.DisplayName, "mail": orNull(it.Mail), "groupTypes": orEmpty(it.GroupTypes), "mailEnabled": it.MailEnabled,
+		"securityEnabled": *it.SecurityEnabled, "isAssignableToRole": orNone(it.IsAssignableToRole), "onPremisesSyncEnabled": orNone(it.OnPremisesSyncEnabled),
 		"description": nil, "mailNickname": nil, "visibility": nil, "membershipRule": nil, "createdDateTime": nil, "deletedDateTime": nil}
 }
 

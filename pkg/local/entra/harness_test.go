@@ -2,6 +2,7 @@ package entra_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -135,8 +136,10 @@ func (r response) at(path ...string) any {
 }
 
 // try sends a request without a token of its own and without redirects.
-func (c *client) try(r request) (response, error) {
-	req, err := http.NewRequestWithContext(c.t.Context(), r.method, r.url, strings.NewReader(r.body))
+func (c *client) try(r request) (response, error) { return c.tryContext(c.t.Context(), r) }
+
+func (c *client) tryContext(ctx context.Context, r request) (response, error) {
+	req, err := http.NewRequestWithContext(ctx, r.method, r.url, strings.NewReader(r.body))
 	if err != nil {
 		return response{}, err
 	}
@@ -241,5 +244,16 @@ func (r response) want(t *testing.T, status int, code, text string) {
 	t.Helper()
 	if r.status != status || code != "" && r.text("error", "code") != code || text != "" && r.text("error", "message") != text {
 		t.Errorf("got %d %s\nwant %d %s %s", r.status, r.raw, status, code, text)
+	}
+}
+
+// waitFor polls until done holds.
+func waitFor(t *testing.T, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !done(); {
+		if time.Now().After(deadline) {
+			t.Fatal("did not happen within ten seconds")
+		}
+		time.Sleep(time.Millisecond)
 	}
 }

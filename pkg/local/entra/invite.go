@@ -1,6 +1,7 @@
 package entra
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
@@ -84,6 +85,8 @@ func (in invitation) check() (answer, bool) {
 		return bad("The property 'invitedUserEmailAddress' is required.")
 	case in.RedirectURL == "":
 		return bad("The property 'inviteRedirectUrl' is required.")
+	case in.ResetRedemption != (in.User != nil): // without it, invitedUser turns a member into a guest, which is not emulated
+		return bad("The properties 'resetRedemption' and 'invitedUser' go together here.")
 	case in.UserType != "" && in.UserType != "Guest" && in.UserType != "Member":
 		return bad("The property 'invitedUserType' must be Guest or Member.")
 	case !validAddress(in.Address): // source: msgraph-sdk-dotnet issue 2786
@@ -151,15 +154,10 @@ func alreadyMember(u *user) answer {
 // reset starts the redemption of a guest again (source: page "Reset redemption status"); the address must be on the user
 // already (text: azure-docs issue 71825).
 func (g *graph) reset(in invitation) (*user, answer, bool) {
-	if in.User == nil || g.lookup(in.User.ID) == nil {
-		return nil, missing(func() string {
-			if in.User == nil {
-				return ""
-			}
-			return in.User.ID
-		}()), false
-	}
 	u := g.lookup(in.User.ID)
+	if u == nil {
+		return nil, missing(in.User.ID), false
+	}
 	has := func(a string) bool { return strings.EqualFold(a, in.Address) }
 	if !has(u.Mail) && !slices.ContainsFunc(u.OtherMails, has) {
 		return nil, refuse(http.StatusBadRequest, plainBad, "The email you’re using to invite this user doesn’t match any emails on the user object. Please add this email to the user object and try again."), false
@@ -172,21 +170,12 @@ func (g *graph) reset(in invitation) (*user, answer, bool) {
 func (g *graph) newGuest(in invitation) *user {
 	g.created++
 	id := guid("guest", fmt.Sprint(g.timing.seed, g.created), strings.ToLower(in.Address))
-	userType := "Guest"
-	if in.UserType != "" {
-		userType = in.UserType
-	}
-	u := &user{User: User{ID: id, DisplayName: in.DisplayName, Mail: in.Address, UserType: userType, ExternalUserState: pending, CreationType: "Invitation",
-		UserPrincipalName: guestPrincipal(in.Address, g.initial), OtherMails: []string{in.Address}, ProxyAddresses: []string{"SMTP:" + in.Address}, AccountEnabled: new(true)},
-		changed: g.timing.now()}
-	if u.DisplayName == "" {
-		u.DisplayName, _, _ = strings.Cut(in.Address, "@")
-	}
+	local, _, _ := strings.Cut(in.Address, "@")
+	u := &user{User: User{ID: id, DisplayName: cmp.Or(in.DisplayName, local), Mail: in.Address, UserType: cmp.Or(in.UserType, "Guest"),
+		ExternalUserState: pending, CreationType: "Invitation", UserPrincipalName: guestPrincipal(in.Address, g.initial),
+		OtherMails: []string{in.Address}, ProxyAddresses: []string{"SMTP:" + in.Address}, AccountEnabled: new(true)}, changed: g.timing.now()}
 	u.visible, u.assignable = g.timing.appear(id)
-	g.users[id] = u
-	for _, k := range u.keys() {
-		g.index[k] = append(g.index[k], u)
-	}
+	g.enter(u)
 	return u
 }
 

@@ -4,6 +4,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -18,6 +19,7 @@ const (
 // limits counts writes and invitations. An invitation counts as a write too: whether it does in the real directory is not
 // documented, so the emulator takes the stricter reading. Resource units, which bound reads, are left out.
 type limits struct {
+	mu          sync.Mutex
 	on          bool
 	now         func() time.Time
 	window      time.Duration
@@ -38,6 +40,8 @@ func (l *limits) take(app, op string) (answer, bool) {
 	if !l.on {
 		return answer{}, true
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	w := l.writes[app]
 	if w == nil {
 		w = newWindow(writesPerSecond, l.window)
@@ -62,7 +66,7 @@ func (l *limits) take(app, op string) (answer, bool) {
 const steps = 50
 
 // window is a sliding window of requests, counted in steps. Refused ones count too (source: concept page throttling: all
-// requests accrue against the limits), up to twice the limit.
+// requests accrue against the limits), so who does not wait waits longer.
 type window struct {
 	limit  int
 	step   time.Duration
@@ -79,10 +83,8 @@ func newWindow(rate float64, w time.Duration) *window {
 func (w *window) take(now time.Time) time.Duration {
 	w.slide(now)
 	over := w.total >= w.limit
-	if w.total < 2*w.limit {
-		w.counts[w.at%steps]++
-		w.total++
-	}
+	w.counts[w.at%steps]++
+	w.total++
 	if !over {
 		return 0
 	}

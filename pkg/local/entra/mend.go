@@ -65,9 +65,7 @@ func (d *tenant) mendApp(body []byte) (any, error) {
 	}
 	if old := d.appIDs[it.AppID]; old != nil {
 		it = old.Application
-		for _, g := range old.grants {
-			it.Assignments = append(it.Assignments, Assignment{PrincipalID: g.PrincipalID, AppRoleID: g.AppRoleID})
-		}
+		it.Assignments = old.assignments()
 		if err := decodeStrict(bytes.NewReader(body), &it); err != nil {
 			return nil, err
 		}

@@ -60,10 +60,7 @@ func (c *call) serveGraph(w http.ResponseWriter) {
 // work applies the limits and carries the request out.
 func (c *call) work() answer {
 	if c.q.writes() {
-		c.world.limitsMu.Lock()
-		no, fine := c.world.limits.take(c.q.app, c.route.op)
-		c.world.limitsMu.Unlock()
-		if !fine {
+		if no, fine := c.world.limits.take(c.q.app, c.route.op); !fine {
 			c.world.counters.count(func(s *Stats) { s.Throttled++ })
 			return no
 		}
@@ -78,10 +75,9 @@ func (c *call) work() answer {
 // run lets the faults decide before and after the work. What is struck after the work counts as done.
 func (c *call) run(w http.ResponseWriter, work func() answer) {
 	e := event{op: c.route.op, method: c.q.Method, about: c.about}
-	var a answer
 	f := c.world.faults.strike(e)
 	if f != nil && (f.Status != 0 || f.Reset) {
-		if c.q.writes() || c.route.op != opToken {
+		if c.route.op != opToken {
 			c.world.counters.request(c.q.writes())
 		}
 		c.fail(w, f)
@@ -90,7 +86,7 @@ func (c *call) run(w http.ResponseWriter, work func() answer) {
 	if f != nil {
 		c.wait(f)
 	}
-	a = work()
+	a := work()
 	c.log.Debug("request", "method", c.q.Method, "path", c.q.URL.Path, "status", a.status, "request", c.q.id)
 	if a.status < 300 {
 		e.after = true

@@ -59,7 +59,6 @@ type Server struct {
 type world struct {
 	graph    *graph
 	limits   *limits
-	limitsMu sync.Mutex
 	faults   *faults
 	counters *counters
 }

@@ -50,7 +50,7 @@ type group struct {
 
 type app struct {
 	Application
-	grants []grant
+	grants map[string]grant // by id
 }
 
 // newTenant builds a directory from its seed. What the seed holds has been there for long: it does not lag.
@@ -118,11 +118,16 @@ func (d *tenant) putUser(u User) (*user, error) {
 		d.unindex(it)
 	}
 	it.User = u
-	d.users[u.ID] = it
-	for _, k := range it.keys() {
-		d.index[k] = append(d.index[k], it)
-	}
+	d.enter(it)
 	return it, nil
+}
+
+// enter makes u known by its id and its keys.
+func (d *tenant) enter(u *user) {
+	d.users[u.ID] = u
+	for _, k := range u.keys() {
+		d.index[k] = append(d.index[k], u)
+	}
 }
 
 // unindex forgets the keys of u.
@@ -146,7 +151,7 @@ func (d *tenant) dropUser(u *user) {
 		delete(g.members, u.ID)
 	}
 	for _, a := range d.apps {
-		a.grants = slices.DeleteFunc(a.grants, func(g grant) bool { return g.PrincipalID == u.ID })
+		maps.DeleteFunc(a.grants, func(_ string, g grant) bool { return g.PrincipalID == u.ID })
 	}
 }
 
@@ -179,13 +184,14 @@ func (d *tenant) putApp(a Application) (*app, error) {
 	if old := d.apps[a.ID]; old != nil && old.AppID != a.AppID {
 		return nil, fmt.Errorf("application %s: service principal %s belongs to %s", a.AppID, a.ID, old.AppID)
 	}
-	it := &app{Application: a}
+	it := &app{Application: a, grants: map[string]grant{}}
 	for _, as := range a.Assignments {
 		p, ok := d.principal(strings.ToLower(as.PrincipalID))
 		if !ok {
 			return nil, fmt.Errorf("application %s: principal %s is no user or group of this directory", a.AppID, as.PrincipalID)
 		}
-		it.grants = append(it.grants, newGrant(it, p, strings.ToLower(as.AppRoleID), time.Time{}))
+		given := newGrant(it, p, strings.ToLower(as.AppRoleID), d.timing.when())
+		it.grants[given.ID] = given
 	}
 	it.Assignments = nil
 	if old := d.appIDs[a.AppID]; old != nil {
@@ -225,9 +231,7 @@ func (d *tenant) snapshot() State {
 	}
 	for _, a := range d.apps {
 		it := a.Application
-		for _, g := range a.grants {
-			it.Assignments = append(it.Assignments, Assignment{PrincipalID: g.PrincipalID, AppRoleID: g.AppRoleID})
-		}
+		it.Assignments = a.assignments()
 		s.Applications = append(s.Applications, it)
 	}
 	slices.SortFunc(s.Users, func(a, b User) int {

@@ -14,6 +14,14 @@ type timing struct {
 	seed uint64
 }
 
+// when is the directory's time; a seed that is only checked has none.
+func (t timing) when() time.Time {
+	if t.now == nil {
+		return time.Time{}
+	}
+	return t.now()
+}
+
 // appear returns from when on a user created now is found, and from when on it takes app roles: after a half to one lag,
 // and a quarter to a half lag later (sources: docs-contrib issue 2465, found late; msgraph-sdk-dotnet issue 2508, refused
 // by app roles although found). The real lags are seconds to minutes, without a documented bound.

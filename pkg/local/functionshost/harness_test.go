@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,6 +25,7 @@ import (
 // Header X-Exit of an answer makes it end with that code, X-Listen names the host to listen on.
 const (
 	desk      = "TEST_DESK" // setting with the URL of the test's server
+	fast      = "TEST_FAST" // setting that makes the handler answer by itself
 	exitCode  = "X-Exit"
 	listenOn  = "X-Listen"
 	patience  = 30 * time.Second
@@ -57,8 +59,12 @@ func handler() {
 
 // relay asks the test for the answer to a request. Readiness polls it answers by itself.
 func relay(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == "/" {
+	switch {
+	case r.URL.Path == "/":
 		w.WriteHeader(http.StatusNotFound)
+		return
+	case os.Getenv(fast) != "":
+		reply(w, http.StatusOK, "application/json", "{}")
 		return
 	}
 	body, _ := io.ReadAll(r.Body)
@@ -87,7 +93,7 @@ func obey(r *http.Response) {
 
 // rig is a staging folder, and a test that plays the handler.
 type rig struct {
-	t        *testing.T
+	t        testing.TB
 	dir      string
 	settings map[string]string
 	desk     *httptest.Server
@@ -95,8 +101,17 @@ type rig struct {
 	output   *book
 	events   chan functionshost.Event
 
+	passed []functionshost.Event // read, but of other kinds than asked for
+
+	script // set before start
+
 	mu      sync.Mutex
 	starts  int
+	playing script
+}
+
+// script is what the test does as the handler.
+type script struct {
 	onStart func(n int, w http.ResponseWriter, environment string) // n counts from 1
 	onCall  http.HandlerFunc
 }
@@ -109,7 +124,7 @@ const hostJSON = `{"version":"2.0","functionTimeout":"00:05:00",
 const timerJSON = `{"bindings":[{"type":"timerTrigger","direction":"in","name":"timer","schedule":"0 0 0 1 1 *"}]}`
 
 // newRig stages host.json, the handler and functions (folder name to function.json).
-func newRig(t *testing.T, host string, functions map[string]string) *rig {
+func newRig(t testing.TB, host string, functions map[string]string) *rig {
 	t.Helper()
 	r := &rig{t: t, dir: t.TempDir(), log: &book{}, output: &book{}, events: make(chan functionshost.Event, 10_000)}
 	r.desk = httptest.NewServer(http.HandlerFunc(r.serve))
@@ -140,19 +155,22 @@ func (r *rig) must(err error) {
 }
 
 func (r *rig) serve(w http.ResponseWriter, request *http.Request) {
-	if request.URL.Path == startPath {
-		environment, _ := io.ReadAll(request.Body)
-		r.mu.Lock()
+	starting := request.URL.Path == startPath
+	r.mu.Lock()
+	if starting {
 		r.starts++
-		n := r.starts
-		r.mu.Unlock()
-		if r.onStart != nil {
-			r.onStart(n, w, string(environment))
+	}
+	n, play := r.starts, r.playing
+	r.mu.Unlock()
+	if starting {
+		environment, _ := io.ReadAll(request.Body)
+		if play.onStart != nil {
+			play.onStart(n, w, string(environment))
 		}
 		return
 	}
-	if r.onCall != nil {
-		r.onCall(w, request)
+	if play.onCall != nil {
+		play.onCall(w, request)
 		return
 	}
 	reply(w, 200, "application/json", "{}")
@@ -168,9 +186,20 @@ func reply(w http.ResponseWriter, status int, contentType, body string) {
 }
 
 func (r *rig) config() functionshost.Config {
+	r.mu.Lock()
+	r.playing = r.script
+	r.mu.Unlock()
 	return functionshost.Config{Dir: r.dir, Listen: "127.0.0.1:0", Settings: r.settings, Output: r.output,
 		Log:     slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		OnEvent: func(e functionshost.Event) { r.events <- e }}
+		OnEvent: r.note}
+}
+
+// note keeps an event; a benchmark has more than anybody reads.
+func (r *rig) note(e functionshost.Event) {
+	select {
+	case r.events <- e:
+	default:
+	}
 }
 
 func (r *rig) start() *functionshost.Host {
@@ -201,9 +230,15 @@ func (r *rig) run(h *functionshost.Host, name, input string) {
 	}
 }
 
-// await returns the next event of a kind.
+// await returns the earliest event of a kind that no call has returned yet.
 func (r *rig) await(kind string) functionshost.Event {
 	r.t.Helper()
+	for i, e := range r.passed {
+		if e.Kind == kind {
+			r.passed = slices.Delete(r.passed, i, i+1)
+			return e
+		}
+	}
 	limit := time.After(patience)
 	for {
 		select {
@@ -211,6 +246,7 @@ func (r *rig) await(kind string) functionshost.Event {
 			if e.Kind == kind {
 				return e
 			}
+			r.passed = append(r.passed, e)
 		case <-limit:
 			r.t.Fatalf("no event %q\n%s", kind, r.log)
 		}

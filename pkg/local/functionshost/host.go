@@ -188,8 +188,8 @@ func (h *Host) startTriggers() error {
 			}
 			loop = q.run
 		}
+		h.loop(1) // before the loop runs, so that a drain cannot miss it
 		h.spawn(func() {
-			h.loop(1)
 			defer h.loop(-1)
 			loop()
 		})

@@ -133,11 +133,11 @@ func (h *Host) post(ctx context.Context, url, id string, body []byte) (reply, er
 		return reply{}, err
 	}
 	request.ContentLength = -1
-	request.Header = http.Header{
+	request.Header = http.Header{ // spelled as the real host does
 		"Content-Type":                   {"application/json; charset=utf-8"},
 		"User-Agent":                     {"Azure-Functions-Host/" + version},
-		"X-Azure-Functions-Hostversion":  {version},
-		"X-Azure-Functions-Invocationid": {id},
+		"X-Azure-Functions-HostVersion":  {version},
+		"X-Azure-Functions-InvocationId": {id},
 	}
 	response, err := h.client.Do(request)
 	if err != nil {

@@ -40,7 +40,7 @@ func (q *queue) renew(ctx context.Context, m *azservicebus.ReceivedMessage) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(left - min(left/2, renewBefore)):
+		case <-time.After(max(left-min(left/2, renewBefore), pollEvery)):
 		}
 		err := q.receiver.RenewMessageLock(ctx, m, nil)
 		switch {

@@ -186,6 +186,7 @@ func TestTimeoutKillsTheHandlerAndItsNeighbours(t *testing.T) {
 		t.Errorf("neighbour ended with %v, want a lost connection", second.Err)
 	}
 	r.await(functionshost.HandlerReady)
+	r.await(functionshost.HandlerReady) // the second handler
 	if s := h.Stats(); s.Timeouts != 1 || s.Crashes != 0 || s.HandlerStarts != 2 {
 		t.Errorf("stats %+v; want one timeout, no crash, two starts", s)
 	}

@@ -136,8 +136,12 @@ func (q *queue) receive(o *outage) *azservicebus.ReceivedMessage {
 		o.over()
 		return messages[0]
 	}
-	if err != nil && q.host.listening.Err() == nil {
+	switch {
+	case q.host.listening.Err() != nil:
+	case err != nil:
 		o.pause(err)
+	default: // the link went away: the next call makes a new one
+		o.rest(firstPause)
 	}
 	return nil
 }
@@ -153,11 +157,15 @@ func (o *outage) pause(err error) {
 		o.queue.log("Receiving fails, the host keeps trying", err)
 		o.delay = firstPause
 	}
+	o.rest(o.delay)
+	o.delay = min(2*o.delay, longPause)
+}
+
+func (o *outage) rest(d time.Duration) {
 	select {
 	case <-o.queue.host.listening.Done():
-	case <-time.After(o.delay):
+	case <-time.After(d):
 	}
-	o.delay = min(2*o.delay, longPause)
 }
 
 func (o *outage) over() {
@@ -188,7 +196,7 @@ func (q *queue) handle(m *azservicebus.ReceivedMessage) {
 
 // settle completes or abandons. A lost lock is one line and nothing more: the handler may have settled by itself.
 func (q *queue) settle(m *azservicebus.ReceivedMessage, how string) {
-	ctx, cancel := context.WithTimeout(context.Background(), q.settleTime())
+	ctx, cancel := q.settleContext()
 	defer cancel()
 	act, counted := func() error { return q.receiver.AbandonMessage(ctx, m, nil) }, func(n *Counts) { n.Abandoned++ }
 	if how == "complete" {
@@ -206,12 +214,14 @@ func (q *queue) settle(m *azservicebus.ReceivedMessage, how string) {
 	}
 }
 
-// settleTime is short when the host stops.
-func (q *queue) settleTime() time.Duration {
-	if q.host.life.Err() != nil {
-		return closeTime
+// settleContext bounds a settlement, and more tightly from the moment that the host stops.
+func (q *queue) settleContext() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(context.Background(), settleTime)
+	forget := context.AfterFunc(q.host.life, func() { time.AfterFunc(closeTime, cancel) })
+	return ctx, func() {
+		forget()
+		cancel()
 	}
-	return settleTime
 }
 
 func lockLost(err error) bool {

@@ -20,7 +20,7 @@ type Event struct {
 	Time time.Time
 	Kind string
 	Text string // the same in words, with the reason
-	PID  int // of the handler
+	PID  int    // of the handler
 
 	Function, Invocation string // for invocations
 	MessageID            string // of the message that started it, if any

@@ -83,13 +83,9 @@ func (o *opener) bus(s *Services) (err error) {
 	return err
 }
 
-func (o *opener) storage(ctx context.Context, s *Services) (err error) {
+func (o *opener) storage(ctx context.Context, s *Services) error {
 	if c := o.getenv("Storage"); c != "" {
-		if s.Blobs, err = azblobstore.FromConnectionString(c); err != nil {
-			return err
-		}
-		s.Ledger, err = tableledger.FromConnectionString(ctx, c)
-		return err
+		return s.openStorage(ctx, azblobstore.Config{ConnectionString: c}, tableledger.Config{ConnectionString: c})
 	}
 	blobs, tables := o.getenv("Storage__blobServiceUri"), o.getenv("Storage__tableServiceUri")
 	if blobs == "" || tables == "" {
@@ -99,10 +95,14 @@ func (o *opener) storage(ctx context.Context, s *Services) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.Blobs, err = azblobstore.FromCredential(blobs, credential); err != nil {
+	return s.openStorage(ctx, azblobstore.Config{Endpoint: blobs, Credential: credential}, tableledger.Config{Endpoint: tables, Credential: credential})
+}
+
+func (s *Services) openStorage(ctx context.Context, blobs azblobstore.Config, tables tableledger.Config) (err error) {
+	if s.Blobs, err = azblobstore.New(blobs); err != nil {
 		return err
 	}
-	s.Ledger, err = tableledger.FromCredential(ctx, tables, credential)
+	s.Ledger, err = tableledger.New(ctx, tables)
 	return err
 }
 

@@ -140,10 +140,8 @@ func (d document) trigger() (binding, error) {
 	if len(triggers) != 1 {
 		return binding{}, fmt.Errorf("function.json must have exactly one trigger, has %d", len(triggers))
 	}
-	for _, b := range others {
-		if strings.EqualFold(b.Name, triggers[0].Name) {
-			return binding{}, fmt.Errorf("binding name %q is there twice", b.Name)
-		}
+	if len(others) > 0 {
+		b := others[0]
 		return binding{}, UnsupportedError(fmt.Sprintf("binding %s (%s, direction %q) is not supported locally, only the trigger is",
 			b.Name, b.Type, b.Direction))
 	}

@@ -61,14 +61,9 @@ func writeJSON(b *bytes.Buffer, v any) {
 		writeObject(b, v)
 	case Raw:
 		writeRaw(b, v)
-	default:
-		writeOther(b, v)
+	default: // AMQP's uuid prints itself
+		writeString(b, fmt.Sprint(v))
 	}
-}
-
-// writeOther knows AMQP's uuid by its shape, whatever its type is called.
-func writeOther(b *bytes.Buffer, v any) {
-	writeString(b, fmt.Sprint(v))
 }
 
 func writeArray(b *bytes.Buffer, values []any) {

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"time"
+
+	"guestlist/pkg/local/entra"
+	"guestlist/pkg/local/servicebus"
+	"guestlist/pkg/message"
+)
+
+// emulator serves one emulator until ctx is done.
+func emulator(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	serve := map[string]func(context.Context, []string, io.Writer, io.Writer) error{"servicebus": serveServiceBus, "entra": serveEntra}[args[0]]
+	if serve == nil {
+		fmt.Fprintf(stderr, "devstack: %q is no emulator: use servicebus or entra\n", args[0])
+		return exitUsage
+	}
+	if err := serve(ctx, args[1:], stdout, stderr); err != nil {
+		fmt.Fprintln(stderr, "devstack:", err)
+		return exitError
+	}
+	return exitDone
+}
+
+// queues are those that infra/azure makes: their settings are part of what the handler promises.
+func queues(dedup bool) []servicebus.Queue {
+	var all []servicebus.Queue
+	for _, name := range message.Queues {
+		q := servicebus.Queue{Name: name, LockDuration: time.Minute, MaxDeliveryCount: 50}
+		if name == message.Uploads {
+			q.MaxDeliveryCount = 200
+		}
+		if dedup {
+			q.DuplicateWindow = time.Hour
+		}
+		all = append(all, q)
+	}
+	return all
+}
+
+func serveServiceBus(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	fs := flag.NewFlagSet("devstack servicebus", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	listen := fs.String("listen", "127.0.0.1:5672", "`ADDRESS` to listen on")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	s, err := servicebus.Serve(servicebus.Config{Listen: *listen, Queues: queues(true), Log: slog.New(slog.NewTextHandler(stderr, nil))})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	fmt.Fprintln(stdout, s.ConnectionString())
+	<-ctx.Done()
+	return nil
+}
+
+func serveEntra(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	fs := flag.NewFlagSet("devstack entra", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	listen := fs.String("listen", "127.0.0.1:7080", "`ADDRESS` of Microsoft Graph, tokens and the redeem page")
+	control := fs.String("control", "127.0.0.1:7081", "`ADDRESS` of the controls")
+	file := fs.String("seed", "", "fill the directory from `FILE`")
+	lag := fs.Duration("lag", 2*time.Second, "replication lag")
+	random := fs.Uint64("rand", rand.Uint64(), "seed of lag and faults")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	seed, err := readSeed(*file)
+	if err != nil {
+		return err
+	}
+	s, err := entra.Serve(entra.Config{Listen: *listen, Control: *control, Seed: seed, Lag: *lag, Limits: true, RandSeed: *random,
+		Log: slog.New(slog.NewTextHandler(stderr, nil))})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	fmt.Fprintf(stdout, "graph %s\ncontrols %s\nIDENTITY_ENDPOINT=%s\nIDENTITY_HEADER=%s\n", s.URL(), s.ControlURL(), s.IdentityEndpoint(), s.IdentityHeader())
+	<-ctx.Done()
+	return nil
+}
+
+// readSeed reads a directory seed; no file is an empty directory.
+func readSeed(path string) (entra.Seed, error) {
+	if path == "" {
+		return entra.Seed{}, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return entra.Seed{}, err
+	}
+	defer f.Close()
+	seed, err := entra.ReadSeed(f)
+	if err != nil {
+		return seed, fmt.Errorf("%s: %w", path, err)
+	}
+	return seed, nil
+}

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"guestlist/functions/cmd/internal/connect"
+	"guestlist/pkg/local/azurite"
+	"guestlist/pkg/local/entra"
+	"guestlist/pkg/local/eventgrid"
+	"guestlist/pkg/local/servicebus"
+	"guestlist/pkg/message"
+	"guestlist/pkg/policy"
+)
+
+// stack is everything that runs.
+type stack struct {
+	options
+	console  *console
+	closers  []func()
+	azurite  *azurite.Server
+	bus      *servicebus.Server
+	entra    *entra.Server
+	platform *platform
+	services *connect.Services
+}
+
+// stackUp starts the stack, does what the options ask for, and stops it.
+func stackUp(ctx context.Context, o options, getenv func(string) string, c *console) (int, error) {
+	s := &stack{options: o, console: c}
+	defer s.close()
+	if err := s.start(ctx, getenv); err != nil {
+		return exitError, err
+	}
+	s.announce()
+	drops, err := s.drop(ctx)
+	if err != nil {
+		return exitError, err
+	}
+	if !o.exit {
+		<-s.platform.done(ctx)
+		return exitDone, nil
+	}
+	return s.finish(ctx, drops)
+}
+
+func (s *stack) close() {
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		s.closers[i]()
+	}
+}
+
+func (s *stack) onClose(f func()) { s.closers = append(s.closers, f) }
+
+// port returns a fixed port, or 0 if the options say so.
+func (s *stack) port(fixed int) int {
+	if s.ports == "auto" {
+		return 0
+	}
+	return fixed
+}
+
+func (s *stack) address(fixed int) string { return fmt.Sprintf("127.0.0.1:%d", s.port(fixed)) }
+
+func (s *stack) start(ctx context.Context, getenv func(string) string) error {
+	if _, err := os.Stat(filepath.Join(s.dir, "host.json")); err != nil {
+		return fmt.Errorf("%s holds no staged Function App: run \"make package\"", s.dir)
+	}
+	log, err := s.logFile()
+	if err != nil {
+		return err
+	}
+	for _, start := range []func(context.Context, io.Writer) error{s.startStorage, s.startBus, s.startEntra, s.connect, s.startEvents} {
+		if err := start(ctx, log); err != nil {
+			return err
+		}
+	}
+	if err := s.writeEnv(); err != nil {
+		return err
+	}
+	s.platform = &platform{dir: s.dir, listen: s.address(7071), settings: s.settings(getenv), output: &teller{console: s.console, raw: log},
+		log: slog.New(slog.NewTextHandler(log, nil)), console: s.console}
+	s.onClose(s.platform.stop)
+	return s.platform.start(ctx)
+}
+
+// logFile keeps what the handler and the emulators write, beside the settings file.
+func (s *stack) logFile() (io.Writer, error) {
+	if err := os.MkdirAll(filepath.Dir(s.env), 0o755); err != nil {
+		return nil, err
+	}
+	f, err := os.Create(strings.TrimSuffix(s.env, filepath.Ext(s.env)) + ".log")
+	if err != nil {
+		return nil, err
+	}
+	s.onClose(func() { f.Close() })
+	return f, nil
+}
+
+func (s *stack) startStorage(ctx context.Context, _ io.Writer) (err error) {
+	if s.azurite, err = azurite.Start(ctx, azurite.Config{Blob: s.port(10000), Queue: s.port(10001), Table: s.port(10002)}); err != nil {
+		return fmt.Errorf("start storage: %w", err)
+	}
+	s.onClose(func() { s.azurite.Close() })
+	return nil
+}
+
+func (s *stack) startBus(_ context.Context, log io.Writer) (err error) {
+	s.bus, err = servicebus.Serve(servicebus.Config{Listen: s.address(5672), Queues: queues(s.dedup == "on"),
+		Log: slog.New(slog.NewTextHandler(log, nil))})
+	if err != nil {
+		return fmt.Errorf("start Service Bus: %w", err)
+	}
+	s.onClose(func() { s.bus.Close() })
+	return nil
+}
+
+func (s *stack) startEntra(_ context.Context, log io.Writer) error {
+	seed, err := readSeed(s.seed)
+	if err != nil {
+		return err
+	}
+	s.entra, err = entra.Serve(entra.Config{Listen: s.address(7080), Control: s.address(7081), Seed: seed, Lag: s.lag,
+		Limits: s.limits == "on", LimitWindow: s.limitWindow, Faults: s.faults == "on", RandSeed: s.random,
+		Log: slog.New(slog.NewTextHandler(log, nil))})
+	if err != nil {
+		return fmt.Errorf("start the directory: %w", err)
+	}
+	s.onClose(func() { s.entra.Close() })
+	return nil
+}
+
+func (s *stack) connect(ctx context.Context, _ io.Writer) (err error) {
+	settings := map[string]string{"Storage": s.azurite.ConnectionString(), "ServiceBus": s.bus.ConnectionString()}
+	if s.services, err = connect.Open(ctx, func(name string) string { return settings[name] }); err != nil {
+		return err
+	}
+	return s.services.Blobs.CreateContainer(ctx, policy.Container(s.source))
+}
+
+func (s *stack) startEvents(ctx context.Context, log io.Writer) error {
+	w, err := eventgrid.Start(ctx, eventgrid.Config{Storage: s.azurite.ConnectionString(), ServiceBus: s.bus.ConnectionString(),
+		Queue: message.Uploads, EmptyFirst: s.emptyFirst, Log: slog.New(slog.NewTextHandler(log, nil))})
+	if err != nil {
+		return fmt.Errorf("start Event Grid: %w", err)
+	}
+	s.onClose(func() { w.Close() })
+	return nil
+}
+
+// settings are the app settings of the handler. Without -careful waits are short, and follow from the directory's lag.
+func (s *stack) settings(getenv func(string) string) map[string]string {
+	m := map[string]string{
+		"Storage": s.azurite.ConnectionString(), "ServiceBus": s.bus.ConnectionString(), "GRAPH_ENDPOINT": s.entra.URL(),
+		"IDENTITY_ENDPOINT": s.entra.IdentityEndpoint(), "IDENTITY_HEADER": s.entra.IdentityHeader(),
+		"AzureWebJobsStorage": s.azurite.ConnectionString(), "FUNCTIONS_WORKER_RUNTIME": "custom",
+		"MAIL_MODE": "microsoft", "LOG_KEY": rand.Text(), "SWEEP_SCHEDULE": "0 * * * * *",
+	}
+	if !s.careful {
+		m["SWEEP_SCHEDULE"] = "*/5 * * * * *"
+		m["LEASE"] = "30s"
+		m["UNCERTAIN_WAIT"] = (2*s.lag + 10*time.Second).String()
+		m["INVITE_RATE"] = "max"
+	}
+	for _, name := range []string{"MAIL_MODE", "STALE_AFTER", "PLAN_WINDOW"} {
+		if v := getenv(name); v != "" {
+			m[name] = v
+		}
+	}
+	return m
+}
+
+// writeEnv lets the guestlist command find the stack.
+func (s *stack) writeEnv() error {
+	text := fmt.Sprintf("Storage=%s\nServiceBus=%s\n", s.azurite.ConnectionString(), s.bus.ConnectionString())
+	if err := os.WriteFile(s.env, []byte(text), 0o600); err != nil {
+		return err
+	}
+	s.onClose(func() { _ = errors.Join(os.Remove(s.env)) })
+	return nil
+}
+
+// announce says where everything is.
+func (s *stack) announce() {
+	s.console.line(map[string]any{
+		"functions": s.platform.url(), "serviceBus": s.bus.ConnectionString(), "storage": s.azurite.ConnectionString(),
+		"graph": s.entra.URL(), "graphControl": s.entra.ControlURL(), "mailbox": nil,
+		"pids": map[string]int{"handler": s.platform.handlerPID(), "azurite": s.azurite.PID(), "devstack": os.Getpid()},
+	})
+	s.console.say("ready: functions host %s, directory %s (controls %s), storage %s", s.platform.url(), s.entra.URL(), s.entra.ControlURL(), s.azurite.BlobURL())
+	s.console.say("faults %s, limits %s, replication lag %s; repeat this run's lag and faults with -rand %d", s.faults, s.limits, s.lag, s.random)
+	if !s.exit {
+		s.console.say("drop a CSV into container %s, and look with: guestlist -env %s status", policy.Container(s.source), s.env)
+	}
+}
