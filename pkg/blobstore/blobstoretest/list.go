@@ -9,8 +9,8 @@ import (
 )
 
 func list(t *testing.T, f fixture) {
-	all := []string{"a", "a/1", "a/2/x", "a/3", "ab", "b/1"}
-	for _, path := range []string{"b/1", "a/3", "a", "ab", "a/2/x", "a/1"} {
+	all := []string{"a", "a/1", "a/2/x", "a/3", "ab", "b/1", "x/a/b/1"}
+	for _, path := range []string{"x/a/b/1", "b/1", "a/3", "a", "ab", "a/2/x", "a/1"} {
 		f.write(t, path, path)
 	}
 	for prefix, want := range map[string][]string{"": all, "a/": all[1:4], "a": all[:5], "b/1": {"b/1"}, "c": nil} {

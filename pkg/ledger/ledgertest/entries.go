@@ -191,20 +191,25 @@ func importsApart(t *testing.T, h Harness) {
 }
 
 func ownCopy(t *testing.T, h Harness) {
-	want := full(1)
-	insert(t, h.Store, want)
 	spoil := func(e ledger.Entry) {
 		e.Lines[0], e.Targets[0].ID, e.Targets[0].State = -1, "spoiled", ledger.Planned
 	}
+	given := full(1)
+	insert(t, h.Store, given)
+	spoil(given)
 	got, err := h.Store.Entry(t.Context(), importID, key(1))
 	must(t, err)
+	same(t, "after spoiling what was given", full(1), got)
 	spoil(got)
-	_, _, err = h.Store.UpdateEntry(t.Context(), importID, key(1), func(e *ledger.Entry) error {
-		spoil(*e)
-		return ledger.ErrUnchanged
+	var kept ledger.Entry
+	got, _, err = h.Store.UpdateEntry(t.Context(), importID, key(1), func(e *ledger.Entry) error {
+		kept = *e
+		return nil
 	})
 	must(t, err)
+	spoil(kept)
+	spoil(got)
 	got, err = h.Store.Entry(t.Context(), importID, key(1))
 	must(t, err)
-	same(t, "stored", want, got)
+	same(t, "after spoiling what was returned", full(1), got)
 }

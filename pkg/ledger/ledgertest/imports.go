@@ -15,6 +15,7 @@ var imports = []test{
 	{"OneOfSeveralCreatesIsNew", createRace},
 	{"UnknownImportIsNotFound", unknownImport},
 	{"UpdatesUnderContentionLoseNothing", importContention},
+	{"UpdateOvertakenByAnotherStartsAgain", importOvertaken},
 	{"UnchangedWritesNothing", importUnchanged},
 	{"ErrorOfTheChangeWritesNothing", importRefused},
 	{"ListIsInOrderOfID", importList},
@@ -109,6 +110,27 @@ func importContention(t *testing.T, h Harness) {
 	must(t, err)
 	if read.Rows != workers*each {
 		t.Errorf("%d of %d updates are there", read.Rows, workers*each)
+	}
+}
+
+// importOvertaken lets another process write between reading and writing.
+func importOvertaken(t *testing.T, h Harness) {
+	create(t, h.Store, ledger.Import{ID: importID, Revision: 1})
+	runs := 0
+	got, err := h.Store.UpdateImport(t.Context(), importID, func(i *ledger.Import) error {
+		if runs++; runs == 1 {
+			_, err := h.Second.UpdateImport(t.Context(), importID, func(i *ledger.Import) error {
+				i.Rows = 100
+				return nil
+			})
+			must(t, err)
+		}
+		i.Rows++
+		return nil
+	})
+	must(t, err)
+	if got.Rows != 101 || runs != 2 {
+		t.Errorf("%d rows after %d runs", got.Rows, runs)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 var updates = []test{
 	{"ContentionOnOneEntryLosesNothing", entryContention},
 	{"ContentionInOnePartitionLosesNothing", partitionContention},
+	{"UpdateOvertakenByAnotherStartsAgain", entryOvertaken},
 	{"UnchangedWritesNothing", entryUnchanged},
 	{"ErrorOfTheChangeWritesNothing", entryRefused},
 	{"EachWriteHasAVersionOfItsOwn", entryVersions},
@@ -45,6 +46,31 @@ func entryContention(t *testing.T, h Harness) {
 	if got := e.Invite.Generation - 1; got != workers*each {
 		t.Errorf("%d of %d updates are there", got, workers*each)
 	}
+}
+
+// entryOvertaken lets another process write the entry, and then a neighbour, between reading and writing.
+func entryOvertaken(t *testing.T, h Harness) {
+	numbers := samePartition(2)
+	insert(t, h.Store, planned(numbers[0]), planned(numbers[1]))
+	runs := 0
+	got, _, err := h.Store.UpdateEntry(t.Context(), importID, key(numbers[0]), func(e *ledger.Entry) error {
+		if runs++; runs <= len(numbers) {
+			_, _, err := h.Second.UpdateEntry(t.Context(), importID, key(numbers[runs-1]), func(e *ledger.Entry) error {
+				e.Invite.Send(noon)
+				e.Invite.Generation = 100
+				return nil
+			})
+			must(t, err)
+		}
+		e.Invite.Generation++
+		return nil
+	})
+	must(t, err)
+	if got.Invite.Generation != 101 || got.Invite.State != ledger.Sent || runs < 2 {
+		t.Errorf("after %d runs: %+v", runs, got.Invite)
+	}
+	checkTally(t, h.Store)
+	checkIndexes(t, h.Store)
 }
 
 // samePartition returns n guests whose keys begin with the same digit.

@@ -53,7 +53,7 @@ func (s *Store) read(ctx context.Context, importID, guest string) (ledger.Entry,
 	return e, b.tallies[partition(guest)].Plus(0, ledger.Tally{}), nil
 }
 
-// UpdateEntry implements [ledger.Entries]. change runs without the lock, so it may call the store, and runs again if the
+// UpdateEntry implements [ledger.Entries]. change runs without the lock, so it may read the store, and runs again if the
 // entry changed meanwhile.
 func (s *Store) UpdateEntry(ctx context.Context, importID, guest string, change func(*ledger.Entry) error) (ledger.Entry, ledger.Tally, error) {
 	for {

@@ -37,7 +37,7 @@ func (s *Store) Import(ctx context.Context, id string) (ledger.Import, error) {
 	return i, nil
 }
 
-// UpdateImport implements [ledger.Imports]. change runs without the lock, so it may call the store, and runs again if the
+// UpdateImport implements [ledger.Imports]. change runs without the lock, so it may read the store, and runs again if the
 // row changed meanwhile.
 func (s *Store) UpdateImport(ctx context.Context, id string, change func(*ledger.Import) error) (ledger.Import, error) {
 	for {

@@ -15,7 +15,8 @@ import (
 const window = maxRows / 2
 
 // UpdateEntry implements [ledger.Entries]. The tally is the one after this update and before those that share its
-// transaction and come after it.
+// transaction and come after it. change may run in another goroutine while this one waits; it may read the store, but
+// not write entries: it has the turn at its partition.
 func (s *Store) UpdateEntry(ctx context.Context, importID, guest string, change func(*ledger.Entry) error) (ledger.Entry, ledger.Tally, error) {
 	o := &op{guest: guest, change: change, done: make(chan struct{})}
 	if err := s.update(ctx, importID, []*op{o}); err != nil {
