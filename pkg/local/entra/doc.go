@@ -26,6 +26,8 @@
 //     once. A deleted user is gone, without the thirty days in the recycle bin, and its address can be invited again.
 //   - Lags last seconds here and up to minutes there.
 //   - Reads are not limited (resource units), nor are members per group, assignments per principal and objects per tenant.
+//   - An invitation that is answered 201 always makes its user. To see one that never appears, delete the user through the
+//     controls.
 //   - Nobody signs in on the redeem page. No mail is sent: it is counted.
 //
 // # What nobody has verified

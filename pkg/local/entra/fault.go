@@ -166,15 +166,18 @@ func (f *faults) byChance(e event) *Fault {
 			answered = f.rates.AfterWrite
 		}
 	}
+	hit := &Fault{Operation: e.op, After: e.after}
 	switch {
 	case c < answered/2 && !e.after:
-		return &Fault{Operation: e.op, Status: http.StatusServiceUnavailable, Message: "The service is unavailable."}
+		hit.Status, hit.Message = http.StatusServiceUnavailable, "The service is unavailable."
 	case c < answered:
-		return &Fault{Operation: e.op, Status: http.StatusGatewayTimeout, Message: "The gateway did not receive a response in time."}
+		hit.Status, hit.Message = http.StatusGatewayTimeout, "The gateway did not receive a response in time."
 	case c < answered+f.rates.Reset/2:
-		return &Fault{Operation: e.op, Reset: true}
+		hit.Reset = true
+	default:
+		return nil
 	}
-	return nil
+	return hit
 }
 
 // draw returns the next number in [0, 1) of e's series.

@@ -27,11 +27,11 @@ type Config struct {
 	// LimitWindow shortens the window of the write limit, and that of invitations if it is longer, at the same rates; 0 is
 	// the documented 150 s.
 	LimitWindow    time.Duration
-	Faults         bool   // let a few requests fail at random
-	RandSeed       uint64 // decides lags and faults
-	BlockAfter     int    // block the tenant after so many invitations; 0 is never
-	IdentityHeader string // what the identity endpoint asks for; "" is a random one
-	TokenLife      time.Duration
+	Faults         bool             // let a few requests fail at random
+	RandSeed       uint64           // decides lags and faults
+	BlockAfter     int              // block the tenant after so many invitations; 0 is never
+	IdentityHeader string           // what the identity endpoint asks for; "" is a random one
+	TokenLife      time.Duration    // how long a token is taken; 0 is 24 h, as for managed identities
 	Log            *slog.Logger     // nil discards
 	Now            func() time.Time // the directory's clock; nil is time.Now
 }
