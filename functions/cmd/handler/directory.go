@@ -103,12 +103,9 @@ func (d directory) Application(ctx context.Context, t ledger.Target) (ledger.Tar
 	return role(t, a)
 }
 
-// defaultRole may be assigned only if an application declares no app role.
-const defaultRole = "00000000-0000-0000-0000-000000000000"
-
 func role(t ledger.Target, a graph.Application) (ledger.Target, error) {
 	wanted := t.Role
-	t.Role = defaultRole
+	t.Role = graph.DefaultRole
 	var values []string
 	for _, r := range a.Roles {
 		if !r.Enabled || !r.ForUsers {

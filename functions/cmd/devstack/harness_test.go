@@ -1,0 +1,227 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"guestlist/pkg/report"
+	"guestlist/pkg/status"
+)
+
+const (
+	root   = "../../.."
+	group  = "3b0c2f5e-8d41-4f6a-9c1e-6a7d5b2e1f01"
+	app    = "1f6d8c3a-4e72-4a95-b0d1-5c8e2f7a9b11"
+	header = "Email,DisplayName,InvitationText,InviteRedirectUrl,InvitedToApplications,InvitedToGroups,CcEmailAddress,Language\n"
+)
+
+// staged builds the Function App once per test process, as "make package" does.
+var staged = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "guestlist-dist-")
+	if err != nil {
+		return "", err
+	}
+	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", filepath.Join(dir, "handler"), "./functions/cmd/handler")
+	build.Dir, build.Env = root, append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the handler: %w\n%s", err, out)
+	}
+	files, err := filepath.Glob(filepath.Join(root, "functions", "*", "function.json"))
+	if err != nil || len(files) < 5 {
+		return "", fmt.Errorf("%d functions found: %w", len(files), err)
+	}
+	for _, f := range append(files, filepath.Join(root, "host.json")) {
+		to := filepath.Join(dir, "host.json")
+		if filepath.Base(f) != "host.json" {
+			to = filepath.Join(dir, filepath.Base(filepath.Dir(f)), "function.json")
+		}
+		raw, err := os.ReadFile(f)
+		if err != nil {
+			return "", err
+		}
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+			return "", err
+		}
+		if err := os.WriteFile(to, raw, 0o644); err != nil {
+			return "", err
+		}
+	}
+	return dir, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if dir, err := staged(); err == nil {
+		os.RemoveAll(dir)
+	}
+	os.Exit(code)
+}
+
+// buffer is the stack's output, shown if the test fails.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// world is a running stack.
+type world struct {
+	*stack
+	t      *testing.T
+	ctx    context.Context
+	output *buffer
+}
+
+// newWorld starts a stack with the sample directory on free ports. change may alter its options first.
+func newWorld(t *testing.T, change func(*options)) *world {
+	t.Helper()
+	dir, err := staged()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := options{dir: dir, seed: filepath.Join(root, "docs/samples/directory.json"), policy: filepath.Join(root, "docs/samples/partners.policy.json"),
+		source: "partners", env: filepath.Join(t.TempDir(), "devstack.env"), ports: "auto", faults: "on", limits: "on", dedup: "on",
+		lag: 500 * time.Millisecond, random: 1}
+	if change != nil {
+		change(&o)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+	t.Cleanup(cancel)
+	w := &world{t: t, ctx: ctx, output: &buffer{}}
+	w.stack = &stack{options: o, console: &console{out: w.output, err: w.output, start: time.Now()}}
+	t.Cleanup(func() {
+		w.close()
+		if t.Failed() {
+			t.Log(w.output.String())
+			if log, err := os.ReadFile(strings.TrimSuffix(o.env, ".env") + ".log"); err == nil {
+				t.Logf("last log lines:\n%s", log[max(0, len(log)-20_000):])
+			}
+		}
+	})
+	if err := w.start(ctx, func(string) string { return "" }); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// file writes a CSV into a temporary folder and returns its path.
+func (w *world) file(name, content string) string {
+	w.t.Helper()
+	path := filepath.Join(w.t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		w.t.Fatal(err)
+	}
+	return path
+}
+
+// put drops a file into the inbox under a name.
+func (w *world) put(file, name string) *drop {
+	w.t.Helper()
+	d, err := w.upload(w.ctx, file, name)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return d
+}
+
+// wait waits until the drops are settled, and returns their imports.
+func (w *world) wait(drops ...*drop) []status.Import {
+	w.t.Helper()
+	if err := w.follow(w.ctx, drops); err != nil {
+		w.t.Fatalf("waiting for the imports: %v", err)
+	}
+	var all []status.Import
+	for _, d := range drops {
+		i, err := status.Find(w.ctx, w.services.Ledger, d.importID)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		all = append(all, i)
+	}
+	return all
+}
+
+// summary reads the results of an import.
+func (w *world) summary(i status.Import) report.Summary {
+	w.t.Helper()
+	var sum report.Summary
+	if i.Results == "" {
+		w.t.Fatalf("import %s has no results: %+v", i.ID, i)
+	}
+	if err := w.readJSON(w.ctx, i.Results, &sum); err != nil {
+		w.t.Fatal(err)
+	}
+	return sum
+}
+
+// oracle is what must hold whatever went wrong on the way: no queue has a message left, nobody has two accounts, nobody
+// was mailed twice, and every row of every import has one outcome.
+func (w *world) oracle(deadLetters int, imports ...status.Import) {
+	w.t.Helper()
+	w.drained(deadLetters)
+	if s := w.entra.Stats(); len(s.DuplicateMails) > 0 || len(s.DuplicateUsers) > 0 {
+		w.t.Errorf("mailed twice: %v; two accounts: %v", s.DuplicateMails, s.DuplicateUsers)
+	}
+	for _, i := range imports {
+		sum := w.summary(i)
+		if n := total(sum.Outcomes); n != sum.Rows {
+			w.t.Errorf("import %s: %d rows, %d outcomes %v", i.ID, sum.Rows, n, sum.Outcomes)
+		}
+		tally, err := w.services.Ledger.Tally(w.ctx, i.ID)
+		if err != nil || tally.Open != 0 {
+			w.t.Errorf("import %s: tally %+v, %v", i.ID, tally, err)
+		}
+	}
+}
+
+// drained waits until the broker has nothing to deliver; a report that was asked for twice may still be on its way.
+func (w *world) drained(deadLetters int) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.ctx, 2*time.Minute)
+	defer cancel()
+	if err := w.bus.WaitIdle(ctx); err != nil {
+		w.t.Errorf("a queue does not run empty: %v", err)
+	}
+	dead := 0
+	for _, q := range w.bus.Stats() {
+		dead += q.DeadLettered
+		if q.Active+q.Scheduled+q.Deferred > 0 {
+			w.t.Errorf("queue %s still holds %+v", q.Name, q)
+		}
+	}
+	if dead != deadLetters {
+		w.t.Errorf("%d dead letters, want %d", dead, deadLetters)
+	}
+}
+
+// guests returns a legacy file with n guests, each with the group and the application.
+func guests(n int) string {
+	var b strings.Builder
+	b.WriteString(header)
+	for i := range n {
+		fmt.Fprintf(&b, "guest%03d@partner.example,Guest %d,\"Hello, you’re in\",https://myapplications.microsoft.com/,%s,%s,,en\n", i, i, app, group)
+	}
+	return b.String()
+}
+
+// outcomesOf counts guests by outcome.
+func outcomesOf(i status.Import) string { return counts(i.Ended) }
