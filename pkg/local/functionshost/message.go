@@ -2,59 +2,13 @@ package functionshost
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"strings"
-	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 
 	"guestlist/pkg/local/functionshost/internal/payload"
 )
-
-// renewBefore is how long before its end a lock is renewed, at most; half its remaining time for short locks.
-const renewBefore = 10 * time.Second
-
-// keepLock renews the lock of m until the returned function is called, the lock is lost, or maxAutoLockRenewalDuration is
-// over. The function returns when no renewal is under way.
-func (q *queue) keepLock(m *azservicebus.ReceivedMessage) (stop func()) {
-	ctx, cancel := context.WithCancel(q.host.life)
-	if limit := q.host.conf.ServiceBus.MaxLockRenewal; limit >= 0 {
-		cancel()
-		ctx, cancel = context.WithTimeout(q.host.life, limit)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		q.renew(ctx, m)
-	}()
-	return func() {
-		cancel()
-		<-done
-	}
-}
-
-func (q *queue) renew(ctx context.Context, m *azservicebus.ReceivedMessage) {
-	for m.LockedUntil != nil {
-		left := time.Until(*m.LockedUntil)
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(max(left-min(left/2, renewBefore), pollEvery)):
-		}
-		err := q.receiver.RenewMessageLock(ctx, m, nil)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case lockLost(err):
-			q.host.log.Debug("Lock is gone: settled by the handler, or expired", "function", q.function.Name, "messageId", m.MessageID)
-			return
-		case err != nil && time.Until(*m.LockedUntil) <= 0:
-			q.log("Could not renew the lock of message "+m.MessageID+" before its end", err)
-			return
-		}
-	}
-}
 
 // call binds a message to the function.
 func (q *queue) call(m *azservicebus.ReceivedMessage) (call, error) {

@@ -2,7 +2,6 @@ package functionshost
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -15,7 +14,6 @@ import (
 
 const (
 	closeTime  = 5 * time.Second // for saying good-bye to a broker
-	settleTime = time.Minute     // for one settlement with its retries; the real client's try time-out
 	firstPause = 100 * time.Millisecond
 	longPause  = 5 * time.Second // between attempts to receive; the real host's client waits up to a minute
 )
@@ -76,8 +74,10 @@ func (b *buses) open(f config.Function) (*queue, error) {
 		return nil, err
 	}
 	namespace := namespaceOf(f.Queue.Connection)
-	return &queue{host: b.host, function: f, receiver: r, slots: make(chan struct{}, b.host.conf.ServiceBus.MaxConcurrentCalls),
-		namespace: namespace, clientID: namespace + "-" + newGUID().String()}, nil
+	q := &queue{host: b.host, function: f, receiver: r, slots: make(chan struct{}, b.host.conf.ServiceBus.MaxConcurrentCalls),
+		namespace: namespace, clientID: namespace + "-" + newGUID().String()}
+	q.link, q.unlink = context.WithCancel(context.Background())
+	return q, nil
 }
 
 // namespaceOf is the host name in the Endpoint of a connection string.
@@ -98,6 +98,9 @@ type queue struct {
 	receiver            *azservicebus.Receiver
 	slots               chan struct{} // one per message that may be in work
 	namespace, clientID string
+
+	link   context.Context // ends when the link of the messages received last is known to be gone
+	unlink context.CancelFunc
 }
 
 // run receives until triggers stop, whatever the broker does, and returns when the last message is settled. Messages are
@@ -118,12 +121,14 @@ func (q *queue) run() {
 			<-q.slots
 			continue
 		}
+		d := &delivery{queue: q, message: m, link: q.link}
 		inFlight.Go(func() {
 			defer func() { <-q.slots }()
-			q.handle(m)
+			d.handle()
 		})
 	}
 	inFlight.Wait()
+	q.unlink()
 	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
 	defer cancel()
 	_ = q.receiver.Close(ctx) // the broker notices anyway
@@ -136,11 +141,14 @@ func (q *queue) receive(o *outage) *azservicebus.ReceivedMessage {
 		o.over()
 		return messages[0]
 	}
-	switch {
-	case q.host.listening.Err() != nil:
-	case err != nil:
+	if q.host.listening.Err() != nil {
+		return nil
+	}
+	q.unlink() // the next call makes a new one
+	q.link, q.unlink = context.WithCancel(context.Background())
+	if err != nil {
 		o.pause(err)
-	default: // the link went away: the next call makes a new one
+	} else { // a lost connection, which the client does not call an error
 		o.rest(firstPause)
 	}
 	return nil
@@ -173,60 +181,6 @@ func (o *outage) over() {
 		o.queue.host.log.Info("Receiving works again", "function", o.queue.function.Name)
 		o.delay = 0
 	}
-}
-
-// handle runs one message through the function and settles it.
-func (q *queue) handle(m *azservicebus.ReceivedMessage) {
-	c, err := q.call(m)
-	if err != nil {
-		q.log("Message cannot be bound", err)
-		q.settle(m, "abandon")
-		return
-	}
-	stop := q.keepLock(m)
-	err = q.host.invoke(c)
-	stop()
-	switch {
-	case err != nil:
-		q.settle(m, "abandon")
-	case q.function.Queue.AutoComplete:
-		q.settle(m, "complete")
-	}
-}
-
-// settle completes or abandons. A lost lock is one line and nothing more: the handler may have settled by itself.
-func (q *queue) settle(m *azservicebus.ReceivedMessage, how string) {
-	ctx, cancel := q.settleContext()
-	defer cancel()
-	act, counted := func() error { return q.receiver.AbandonMessage(ctx, m, nil) }, func(n *Counts) { n.Abandoned++ }
-	if how == "complete" {
-		act, counted = func() error { return q.receiver.CompleteMessage(ctx, m, nil) }, func(n *Counts) { n.Completed++ }
-	}
-	err := act()
-	switch {
-	case err == nil:
-		q.host.tally.function(q.function.Name, counted)
-	case lockLost(err):
-		q.host.tally.function(q.function.Name, func(n *Counts) { n.LocksLost++ })
-		q.log("MessageLockLost: could not "+how+" message "+m.MessageID, err)
-	default:
-		q.log("Could not "+how+" message "+m.MessageID+", its lock will expire", err)
-	}
-}
-
-// settleContext bounds a settlement, and more tightly from the moment that the host stops.
-func (q *queue) settleContext() (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(context.Background(), settleTime)
-	forget := context.AfterFunc(q.host.life, func() { time.AfterFunc(closeTime, cancel) })
-	return ctx, func() {
-		forget()
-		cancel()
-	}
-}
-
-func lockLost(err error) bool {
-	var e *azservicebus.Error
-	return errors.As(err, &e) && e.Code == azservicebus.CodeLockLost
 }
 
 func (q *queue) log(what string, err error) {
