@@ -77,6 +77,11 @@ func TestAnOperatorMendsTheDirectory(t *testing.T) {
 	c.control("POST", "/applications", `{"appId":"`+absentID+`","displayName":"Renamed"}`).want(t, 200, "", "")
 	c.assign(added.text("id"), guestID, zeroRole).want(t, 400, "", "Permission being assigned already exists on the object")
 
+	moved := c.control("POST", "/applications", `{"appId":"`+absentID+`","id":"`+tenantID+`"}`)
+	moved.want(t, 200, "", "")
+	c.do("GET", "/servicePrincipals/"+tenantID, "").want(t, 200, "", "")
+	c.do("GET", "/servicePrincipals/"+added.text("id"), "").want(t, 404, "", "")
+
 	c.control("POST", "/users", `{"id":"`+guestID+`","mail":"gus@moved.example"}`).want(t, 200, "", "")
 	if old, moved := c.find("mail eq 'gus@partner.example'"), c.find("mail eq 'gus@moved.example'"); len(old) != 0 || !cmp.Equal(moved, []string{guestID}) {
 		t.Errorf("moved guest: %v, %v", old, moved)

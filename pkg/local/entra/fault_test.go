@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"syscall"
 	"testing"
@@ -48,7 +47,7 @@ func TestAFaultCutsTheConnectionBeforeOrAfterTheWork(t *testing.T) {
 		c := serve(t, entra.Config{})
 		c.control("POST", "/faults", fmt.Sprintf(`{"operation":"member","reset":true,"after":%v}`, after)).want(t, 204, "", "")
 		_, err := c.try(c.graph("POST", "/groups/"+groupID+"/members/$ref", `{"@odata.id":"https://graph.microsoft.com/v1.0/directoryObjects/`+guestID+`"}`))
-		if !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, io.EOF) {
+		if !errors.Is(err, syscall.ECONNRESET) {
 			t.Errorf("after=%v: %v", after, err)
 		}
 		if got := len(c.members()) == 1; got != after {
@@ -186,6 +185,19 @@ func TestChanceFollowsTheSeedAndItsRates(t *testing.T) {
 		if s != 201 {
 			t.Errorf("without faults: %d", s)
 		}
+	}
+}
+
+func TestReadsFailBeforeTheWorkOnly(t *testing.T) {
+	t.Parallel()
+	c := serve(t, entra.Config{RandSeed: 5})
+	c.control("POST", "/faults", `{"rates":{"before":0.1,"afterWrite":1,"reset":0}}`).want(t, 204, "", "")
+	counts := map[int]int{}
+	for range 400 {
+		counts[c.do("GET", "/groups/"+groupID, "").status]++
+	}
+	if counts[503] < 8 || counts[503] > 40 || counts[504] < 8 || counts[504] > 40 || counts[200]+counts[503]+counts[504] != 400 {
+		t.Errorf("answers by status: %v", counts)
 	}
 }
 

@@ -45,7 +45,7 @@ func TestAnInvitationIsAnsweredAsDocumented(t *testing.T) {
 func TestAGuestInvitedAgainStaysOneUserWithANewLinkAndAnotherMail(t *testing.T) {
 	t.Parallel()
 	c := serve(t, entra.Config{})
-	first, quiet, second := c.inviteMail(address, true), c.invite("ANA@Partner.Example"), c.inviteMail(address, true)
+	first, quiet, second := c.inviteMail(address, true), c.invite("ANA@Partner.Example"), c.inviteMail("ANA@Partner.Example", true)
 	id := first.text("invitedUser", "id")
 	for _, r := range []response{quiet, second} {
 		r.want(t, 201, "", "")
@@ -61,7 +61,12 @@ func TestAGuestInvitedAgainStaysOneUserWithANewLinkAndAnotherMail(t *testing.T) 
 
 func TestAGuestIsInvitedByAnyOfItsAddresses(t *testing.T) {
 	t.Parallel()
-	c := serve(t, entra.Config{})
+	s := seed()
+	s.Users = append(s.Users, entra.User{ID: absentID, Mail: "made.member@partner.example", CreationType: "Invitation"})
+	c := serve(t, entra.Config{Seed: s})
+	if got := c.invite("made.member@partner.example").text("invitedUser", "id"); got != absentID {
+		t.Errorf("a guest that was made a member: user %q", got)
+	}
 	for _, a := range []string{"gus@partner.example", "G@partner.example", "gus@alias.example"} {
 		if got := c.invite(a).text("invitedUser", "id"); got != guestID {
 			t.Errorf("%s: user %q", a, got)
@@ -157,6 +162,10 @@ func TestTheTenantStopsTakingInvitations(t *testing.T) {
 	c.invite("c@partner.example").want(t, 201, "", "")
 	c.invite("d@partner.example").want(t, 403, "Forbidden", blocked)
 	c.control("POST", "/tenant", `{"invitations":"maybe"}`).want(t, 400, "", "")
+	c.control("POST", "/tenant", `{"invitations":"open"}`).want(t, 204, "", "")
+	for range 5 { // for good
+		c.invite("d@partner.example").want(t, 201, "", "")
+	}
 }
 
 func TestConcurrentInvitationsOfOneAddressMakeOneUser(t *testing.T) {

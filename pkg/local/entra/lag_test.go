@@ -86,14 +86,16 @@ func TestFilteredMemberListsFollowTheDirectory(t *testing.T) {
 
 func TestLagsDifferByGuestAndFollowTheSeed(t *testing.T) {
 	t.Parallel()
+	const guests = 24
 	measure := func(seed uint64) []int {
 		now := newClock()
 		c := serve(t, entra.Config{Lag: lag, Now: now.Now, RandSeed: seed})
-		for i := range 8 {
+		for i := range guests {
 			c.invite(fmt.Sprintf("g%d@partner.example", i)).want(t, 201, "", "")
 		}
-		now.advance(lag / 2)
-		var visible []int
+		now.advance(lag/2 - time.Millisecond)
+		visible := []int{len(c.do("GET", "/users?$select=id", "").ids()) - 3}
+		now.advance(time.Millisecond)
 		for range 11 {
 			visible = append(visible, len(c.do("GET", "/users?$select=id", "").ids())-3)
 			now.advance(lag / 20)
@@ -107,8 +109,8 @@ func TestLagsDifferByGuestAndFollowTheSeed(t *testing.T) {
 	if cmp.Equal(one, other) {
 		t.Errorf("two seeds, one outcome: %v", one)
 	}
-	if one[0] > 2 || one[10] != 8 || one[5] == 0 || one[5] == 8 {
-		t.Errorf("visible guests in steps of a twentieth lag: %v", one)
+	if one[0] != 0 || one[11] != guests || one[6] < guests/4 || one[6] > guests*3/4 {
+		t.Errorf("visible guests before half a lag, then in steps of a twentieth: %v", one)
 	}
 }
 

@@ -55,6 +55,20 @@ func TestTheWindowSlides(t *testing.T) {
 	}
 }
 
+func TestAnIdleHourLeavesNothingInTheWindow(t *testing.T) {
+	t.Parallel()
+	now := newClock()
+	c := serve(t, entra.Config{Limits: true, LimitWindow: 5 * time.Second, Now: now.Now})
+	for range 50 {
+		c.do("DELETE", "/users/"+absentID, "").want(t, 404, "", "")
+		now.advance(100 * time.Millisecond)
+	}
+	now.advance(time.Hour)
+	if n, _ := c.writeUntilThrottled(100); n != 100 {
+		t.Errorf("%d writes passed, want 100", n)
+	}
+}
+
 func TestHammeringProlongsTheWait(t *testing.T) {
 	t.Parallel()
 	now := newClock()

@@ -15,8 +15,8 @@ func (g *graph) redeem(w http.ResponseWriter, r *http.Request) {
 	id := r.FormValue("ticket")
 	g.mu.Lock()
 	t, known := g.tickets[id]
-	u := g.users[t.user]
-	if known = known && u != nil; known && r.Method == http.MethodPost {
+	u := g.users[t.user] // a deleted user takes its ticket along
+	if known && r.Method == http.MethodPost {
 		u.ExternalUserState, u.changed = accepted, g.timing.now()
 	}
 	g.mu.Unlock()

@@ -73,6 +73,7 @@ func TestBadSeedsAreRefusedWithTheObjectInQuestion(t *testing.T) {
 		`{"applications":[{"displayName":"App"}]}`:                         "App",
 		`{"applications":[{"appId":"` + id + `"},{"appId":"` + id + `"}]}`: "twice",
 		`{"applications":[{"appId":"` + id + `","assignments":[{"principalId":"` + id + `","appRoleId":"` + id + `"}]}]}`: "principal",
+		`{"applications":[{"appId":"` + id + `","id":"` + id + `"},{"appId":"` + absentID + `","id":"` + id + `"}]}`:      "belongs to " + id,
 		`{"tenantId":"contoso"}`: "contoso",
 		`{} {}`:                  "after the JSON value",
 		`[]`:                     "",
