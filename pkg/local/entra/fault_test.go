@@ -141,6 +141,9 @@ func TestTheIdentityEndpointFailsOnlyWhenAsked(t *testing.T) {
 	c.control("POST", "/faults", `{"operation":"token","status":500}`).want(t, 204, "", "")
 	c.send(request{method: "GET", url: c.s.IdentityEndpoint() + "?" + query, header: map[string]string{"X-IDENTITY-HEADER": c.s.IdentityHeader()}}).want(t, 500, "", "")
 	c.newToken(query)
+	if s := c.s.Stats(); s.Reads != 1 || s.Tokens != 4 {
+		t.Errorf("%d reads, %d tokens", s.Reads, s.Tokens)
+	}
 }
 
 func TestFaultsThatMakeNoSenseAreRefused(t *testing.T) {
