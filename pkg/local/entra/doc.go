@@ -32,7 +32,8 @@
 //
 // # What nobody has verified
 //
-// Texts and codes for a missing or malformed property of an invitation, for groups synchronised from on-premises, for more
+// The code, though not the text, of most refused invitations (BadRequest or Forbidden here) and of a group that keeps
+// guests out. Texts and codes for a missing or malformed property of an invitation, for groups synchronised from on-premises, for more
 // than twenty references in one PATCH, for disabled app roles, and of the identity endpoint's refusals; whether a member's
 // other mails block an invitation; whether an invitation uses up the write quota (here it does); whether a new redeem link
 // ends the older one (here it does); whether filters on proxyAddresses heed the case of SMTP: (here they do); what happens
