@@ -272,3 +272,20 @@ func TestPostponedMovesTheDueTimeOnly(t *testing.T) {
 		t.Errorf("due %s, want %s: a message of another generation moves nothing", got, until)
 	}
 }
+
+// TestRefusedReportIsAskedForAgain covers a broker that fails between the record and the report.
+func TestRefusedReportIsAskedForAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.invited(ledger.Done, 1)
+	refusal := errors.New("the broker is away")
+	w.bus.Refuse(refusal)
+	if err := w.deliver(target(0)); !errors.Is(err, refusal) {
+		t.Fatalf("got %v, want the broker's error: the message must not end", err)
+	}
+	w.bus.Refuse(nil)
+	w.must(target(0))
+	if w.reports() != 1 || w.dir.writes != 1 {
+		t.Errorf("%d reports, %d writes; want one of each", w.reports(), w.dir.writes)
+	}
+}

@@ -13,10 +13,10 @@ import (
 
 // claimed returns the guest's row with a user id, inviting the person if need be. The lease is given back on every path
 // but a crash, so that nobody waits for it to run out.
-func (s *Step) claimed(ctx context.Context, e ledger.Entry) (ledger.Guest, error) {
+func (s *Step) claimed(ctx context.Context, m message.Message, e ledger.Entry) (ledger.Guest, error) {
 	g, err := s.Ledger.Claim(ctx, e.Guest, s.Holder(), s.Lease)
 	if held, ok := errors.AsType[*ledger.HeldError](err); ok {
-		return g, s.held(ctx, held)
+		return g, s.held(ctx, held, m.Delay)
 	}
 	if err != nil {
 		return g, ledger.Unreachable(err)
@@ -29,12 +29,15 @@ func (s *Step) claimed(ctx context.Context, e ledger.Entry) (ledger.Guest, error
 	return c.guest, c.release(ctx)
 }
 
-func (s *Step) held(ctx context.Context, held *ledger.HeldError) error {
+// held waits for another message's lease. Most are given back within a second, so the first waits are short; they double
+// up to the end of the lease, which a worker that died leaves behind.
+func (s *Step) held(ctx context.Context, held *ledger.HeldError, before int) error {
 	now, err := s.Ledger.Now(ctx)
 	if err != nil {
 		return ledger.Unreachable(err)
 	}
-	return &message.Later{After: max(held.Until.Sub(now), time.Second), Why: "another message is working on this guest"}
+	wait := min(held.Until.Sub(now), time.Second<<min(before, 10))
+	return &message.Later{After: max(wait, time.Second), Why: "another message is working on this guest"}
 }
 
 // claim is the work under one lease.

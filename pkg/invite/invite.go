@@ -98,7 +98,7 @@ func (s *Step) Do(ctx context.Context, m message.Message) error {
 		slog.InfoContext(ctx, "import cancelled; the sweep ends the entry")
 		return nil
 	}
-	g, err := s.claimed(ctx, e)
+	g, err := s.claimed(ctx, m, e)
 	if err != nil {
 		return err
 	}

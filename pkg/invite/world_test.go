@@ -90,6 +90,7 @@ func (w *world) settle(m message.Message) error {
 			return nil
 		case isLater:
 			w.now = w.now.Add(later.After)
+			m.Delay++
 		case isFailure:
 			if err := w.step().Failed(w.t.Context(), m, failure); err != nil {
 				w.t.Fatal(err)

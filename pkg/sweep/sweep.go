@@ -77,7 +77,7 @@ func (s *Sweep) one(ctx context.Context, i ledger.Import, now time.Time) error {
 	case i.State == ledger.Held, i.State == ledger.Staging:
 		return s.staging(ctx, i, now)
 	case i.State == ledger.Planning:
-		return s.phase(ctx, i, now)
+		return s.planning(ctx, i, now)
 	}
 	if i.Cancelled {
 		if err := s.cancel(ctx, i, now); err != nil {
@@ -110,6 +110,15 @@ func (s *Sweep) staging(ctx context.Context, i ledger.Import, now time.Time) err
 		return err
 	}
 	return s.Bus.Send(ctx, i.Message())
+}
+
+// planning looks for a lost plan message and for lost messages of guests: the planner's window counts what was sent, so it
+// would wait for those for ever.
+func (s *Sweep) planning(ctx context.Context, i ledger.Import, now time.Time) error {
+	if err := s.phase(ctx, i, now); err != nil || i.Cancelled {
+		return err
+	}
+	return s.stale(ctx, i, now)
 }
 
 // phase sends a stage or plan message again that is long overdue.

@@ -78,7 +78,7 @@ func (p *platform) keep(ctx context.Context, h *functionshost.Host) {
 }
 
 func (p *platform) event(e functionshost.Event) {
-	if e.Kind == functionshost.HandlerExited {
+	if e.Kind == functionshost.HandlerExited && !p.isStopped() {
 		p.console.say("handler (pid %d) ended: %s", e.PID, e.Text)
 	}
 	if e.Kind == functionshost.HandlerStarted {

@@ -101,6 +101,7 @@ func (h *Host) attempt(c call, id string) error {
 		p.kill(fmt.Sprintf("invocation %s of %s took longer than functionTimeout (%v)", id, c.function.Name, h.conf.FunctionTimeout))
 		return fmt.Errorf("%w: %v; the handler is killed", errTimeout, h.conf.FunctionTimeout)
 	}
+	p.awaitEnd(ctx)
 	return err
 }
 

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -16,6 +18,7 @@ import (
 
 const (
 	pollEvery = 25 * time.Millisecond // between two questions whether the handler answers; the real host's pace
+	lastGasp  = time.Second           // how long a process may take from its last open port to its end
 	streamEnd = time.Second           // how long the output of a dead handler is read on, should a grandchild hold it
 )
 
@@ -133,6 +136,21 @@ func closed(c <-chan struct{}) bool {
 		return true
 	default:
 		return false
+	}
+}
+
+// awaitEnd is for a handler that has dropped a connection. If it does not listen any more it is dying, and the host waits
+// for the news: a broker on the same machine delivers again within a millisecond, and without the wait a message would
+// burn its deliveries on a dead port. In Azure the broker is far enough away.
+func (p *process) awaitEnd(ctx context.Context) {
+	if c, err := net.DialTimeout("tcp", strings.TrimPrefix(p.url, "http://"), lastGasp); err == nil {
+		_ = c.Close() // it was only a question
+		return
+	}
+	select {
+	case <-p.gone:
+	case <-ctx.Done():
+	case <-time.After(lastGasp):
 	}
 }
 
