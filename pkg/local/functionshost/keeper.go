@@ -70,7 +70,7 @@ func (k *keeper) once() error {
 	late := k.readiness(p)
 	<-p.gone
 	if !p.quit() {
-		k.ended()
+		k.ended(p)
 	}
 	<-p.read
 	if late != nil {
@@ -142,20 +142,25 @@ func (k *keeper) started(p *process) {
 
 func (k *keeper) answering(p *process) {
 	k.mu.Lock()
-	close(k.ready)
+	if k.current == p { // else it has ended meanwhile
+		close(k.ready)
+	}
 	k.mu.Unlock()
 	k.host.tally.tell(Event{Kind: HandlerReady, PID: p.pid})
 	k.host.log.Info("Handler is ready", "pid", p.pid, "port", k.port)
 }
 
-// ended makes invocations wait for the next handler.
-func (k *keeper) ended() {
+// ended makes invocations wait for the next handler. Whoever sees the end first calls it.
+func (k *keeper) ended(p *process) {
 	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.current != p {
+		return
+	}
 	k.current = nil
 	if closed(k.ready) {
 		k.ready = make(chan struct{})
 	}
-	k.mu.Unlock()
 	k.host.client.CloseIdleConnections()
 }
 
@@ -169,6 +174,10 @@ func (k *keeper) wait(ctx context.Context) (*process, error) {
 		k.mu.Lock()
 		p, ready := k.current, k.ready
 		k.mu.Unlock()
+		if p != nil && closed(p.gone) && !p.quit() {
+			k.ended(p)
+			continue
+		}
 		if p != nil && closed(ready) {
 			return p, nil
 		}
