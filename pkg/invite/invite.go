@@ -70,6 +70,9 @@ type Step struct {
 	// UncertainWait is how long a POST of unknown result binds everybody: nobody posts again before it has passed with the
 	// person still not found. It must exceed the directory's replication lag.
 	UncertainWait time.Duration
+	// Settle is how long the directory is given to show a new user everywhere before the first assignment: an assignment
+	// that comes too early is refused, and a refused write uses quota like any other.
+	Settle time.Duration
 }
 
 // confirmedFor is how long a user id is believed without asking the directory again.
@@ -132,9 +135,13 @@ func (s *Step) record(ctx context.Context, m message.Message, g ledger.Guest) er
 			return nil // cancelled or replayed meanwhile: only the user id is worth keeping
 		}
 		e.Invite.End(outcome(g, m.Import), now)
+		due := now
+		if g.Invite == ledger.Invited {
+			due = later(now, g.Confirmed.Add(s.Settle))
+		}
 		for i := range e.Targets {
 			if e.Targets[i].State == ledger.Planned {
-				e.Targets[i].Send(now)
+				e.Targets[i].Send(due)
 			}
 		}
 		return nil
@@ -143,6 +150,13 @@ func (s *Step) record(ctx context.Context, m message.Message, g ledger.Guest) er
 		return ledger.Unreachable(err)
 	}
 	return s.follow(ctx, m, e, t)
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 func outcome(g ledger.Guest, importID string) ledger.Outcome {
@@ -159,7 +173,7 @@ func (s *Step) follow(ctx context.Context, m message.Message, e ledger.Entry, t 
 	for i, target := range e.Targets {
 		if target.State == ledger.Sent {
 			out = append(out, message.Message{Kind: message.Assign, Import: m.Import, Guest: m.Guest, Target: i,
-				Generation: target.Generation, Source: m.Source, Trace: m.Trace})
+				Generation: target.Generation, Source: m.Source, Trace: m.Trace, At: target.Due})
 		}
 	}
 	if t.Open == 0 {

@@ -15,6 +15,7 @@ type config struct {
 	lease         time.Duration
 	uncertainWait time.Duration
 	staleAfter    time.Duration
+	assignAfter   time.Duration
 	window        int
 	logKey        []byte
 }
@@ -29,6 +30,7 @@ func readConfig(getenv func(string) string) (config, error) {
 		lease:         s.duration("LEASE", 120*time.Second),
 		uncertainWait: s.duration("UNCERTAIN_WAIT", 15*time.Minute),
 		staleAfter:    s.duration("STALE_AFTER", 30*time.Minute),
+		assignAfter:   s.duration("ASSIGN_AFTER", 15*time.Second),
 		window:        s.number("PLAN_WINDOW", 2000),
 		logKey:        []byte(getenv("LOG_KEY")),
 	}

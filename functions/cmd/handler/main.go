@@ -103,7 +103,7 @@ func (w wiring) planner() *plan.Planner {
 
 func (w wiring) invite() *invite.Step {
 	return &invite.Step{Ledger: w.Ledger, Directory: w.directory, Bus: w.Bus, Cancelled: w.cancelled(), Holder: rand.Text,
-		Mode: w.mailMode, Lease: w.lease, UncertainWait: w.uncertainWait}
+		Mode: w.mailMode, Lease: w.lease, UncertainWait: w.uncertainWait, Settle: w.assignAfter}
 }
 
 func (w wiring) assign() *assign.Step {
