@@ -10,12 +10,16 @@ package replay
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"guestlist/pkg/bus"
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/message"
 )
+
+// batch is how many guests are reopened and sent in one go.
+const batch = 40
 
 // Replay lists and replays. Its fields are set once.
 type Replay struct {
@@ -62,9 +66,9 @@ func (r *Replay) Run(ctx context.Context, sel Selection) (Result, error) {
 		return Result{}, fmt.Errorf("raise the revision of import %s: %w", i.ID, err)
 	}
 	res := Result{Import: i.ID, Revision: i.Revision, Guests: len(guests)}
-	for _, guest := range guests {
-		n, err := r.reopen(ctx, i, guest, sel)
-		res.Messages += n
+	for page := range slices.Chunk(guests, batch) {
+		n, err := r.reopen(ctx, &i, page, sel)
+		res.Messages, res.Revision = res.Messages+n, i.Revision
 		if err != nil {
 			return res, err
 		}
@@ -154,13 +158,13 @@ func failures(e *ledger.Entry, code string) []*ledger.Step {
 	return steps
 }
 
-// reopen gives the guest's failed steps a new generation and sends their messages.
-func (r *Replay) reopen(ctx context.Context, i ledger.Import, guest string, sel Selection) (int, error) {
+// reopen gives the guests' failed steps a new generation and sends their messages. It leaves in i the import as it is then.
+func (r *Replay) reopen(ctx context.Context, i *ledger.Import, guests []string, sel Selection) (int, error) {
 	now, err := r.Ledger.Now(ctx)
 	if err != nil {
 		return 0, err
 	}
-	e, _, err := r.Ledger.UpdateEntry(ctx, i.ID, guest, func(e *ledger.Entry) error {
+	changed, err := r.Ledger.UpdateEntries(ctx, i.ID, guests, func(e *ledger.Entry) error {
 		steps := failures(e, sel.Code)
 		if len(steps) == 0 {
 			return ledger.ErrUnchanged // somebody else replayed it meanwhile
@@ -175,13 +179,30 @@ func (r *Replay) reopen(ctx context.Context, i ledger.Import, guest string, sel 
 		return nil
 	})
 	if err != nil {
-		return 0, fmt.Errorf("reopen guest %s of import %s: %w", guest, i.ID, err)
+		return 0, fmt.Errorf("reopen guests of import %s: %w", i.ID, err)
 	}
-	msgs := i.Messages(&e, func(s *ledger.Step) bool { return s.State == ledger.Sent && s.Due.Equal(now) })
+	if *i, err = r.Ledger.UpdateImport(ctx, i.ID, keepOpen); err != nil {
+		return 0, fmt.Errorf("keep import %s open: %w", i.ID, err)
+	}
+	var msgs []message.Message
+	for _, e := range changed {
+		msgs = append(msgs, i.Messages(&e, func(s *ledger.Step) bool { return s.State == ledger.Sent && s.Due.Equal(now) })...)
+	}
 	if err := r.Bus.Send(ctx, msgs...); err != nil {
-		return 0, fmt.Errorf("send guest %s of import %s again: %w", guest, i.ID, err)
+		return 0, fmt.Errorf("send %d guests of import %s again: %w", len(changed), i.ID, err)
 	}
 	return len(msgs), nil
+}
+
+// keepOpen asks for one more revision if results were written after the guests before had ended, and before these were
+// reopened. It writes the import in any case: a report that has counted the open guests too early then fails to record
+// itself and counts again.
+func keepOpen(i *ledger.Import) error {
+	if !i.Open() {
+		i.Revision++
+		i.Finished = time.Time{}
+	}
+	return nil
 }
 
 // reopenRest makes planned again what ended because the invitation failed.

@@ -71,15 +71,21 @@ func (s *Step) Do(ctx context.Context, m message.Message) error {
 	if err != nil {
 		return ledger.Unreachable(err)
 	}
+	recorded := false
 	_, err = s.Ledger.UpdateImport(ctx, i.ID, func(j *ledger.Import) error {
-		if j.Reported >= i.Revision {
-			return ledger.ErrUnchanged
+		if t, err := s.Ledger.Tally(ctx, i.ID); err != nil {
+			return err
+		} else if recorded = t.Open == 0 && j.Reported < i.Revision; !recorded {
+			return ledger.ErrUnchanged // a replay opened a guest while this was written, or another report was faster
 		}
 		j.Reported, j.Results, j.Finished = i.Revision, names(i).summary, now
 		return nil
 	})
 	if err != nil {
 		return ledger.Unreachable(err)
+	}
+	if !recorded {
+		return nil
 	}
 	slog.InfoContext(ctx, "results written", slog.String("state", sum.State), slog.Int("revision", sum.Revision), slog.Any("outcomes", sum.Outcomes))
 	return nil
