@@ -1,0 +1,250 @@
+package replay_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"guestlist/pkg/ledger"
+	"guestlist/pkg/ledger/memledger"
+	"guestlist/pkg/message"
+	"guestlist/pkg/replay"
+	"guestlist/pkg/report"
+)
+
+// watching is a ledger that calls back at some of its calls. The names are those of its methods.
+type watching struct {
+	*memledger.Store
+	before func(what string) error // an error is what the call returns
+	after  func(what string)
+}
+
+func (l watching) UpdateImport(ctx context.Context, id string, change func(*ledger.Import) error) (ledger.Import, error) {
+	if err := l.call("UpdateImport"); err != nil {
+		return ledger.Import{}, err
+	}
+	return l.Store.UpdateImport(ctx, id, change)
+}
+
+func (l watching) UpdateEntries(ctx context.Context, id string, guests []string, change func(*ledger.Entry) error) ([]ledger.Entry, error) {
+	if err := l.call("UpdateEntries"); err != nil {
+		return nil, err
+	}
+	return l.Store.UpdateEntries(ctx, id, guests, change)
+}
+
+func (l watching) Tally(ctx context.Context, id string) (ledger.Tally, error) {
+	t, err := l.Store.Tally(ctx, id)
+	if l.after != nil {
+		l.after("Tally")
+	}
+	return t, err
+}
+
+func (l watching) call(what string) error {
+	if l.before == nil {
+		return nil
+	}
+	return l.before(what)
+}
+
+func (w *world) mustReport(l ledger.Store) {
+	w.t.Helper()
+	if err := (&report.Step{Ledger: l, Blobs: w.blobs}).Do(w.t.Context(), message.NewReport(message.Message{Import: "a"})); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// mustBeOpen fails if no sweep would see the guests that are open, and if there are none.
+func (w *world) mustBeOpen(when string) {
+	w.t.Helper()
+	t, err := w.ledger.Tally(w.t.Context(), "a")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if i := w.get("a"); t.Open == 0 || !i.Open() {
+		w.t.Errorf("%s: %d open guests, revision %d of which %d is reported; nobody would report on them", when, t.Open, i.Revision, i.Reported)
+	}
+}
+
+// many returns n guests whose target failed: more than one batch of a replay.
+func many(n int) (all []ledger.Entry) {
+	for g := range n {
+		all = append(all, guest(g, done(), failed(gone)))
+	}
+	return all
+}
+
+func TestRevisionIsRaisedBeforeTheEntries(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.imports("a", many(100)...)
+	batches := 0
+	r := w.replay()
+	r.Ledger = watching{Store: w.ledger, before: func(what string) error {
+		if what == "UpdateEntries" {
+			if batches++; !w.get("a").Open() {
+				t.Error("entries are reopened while the import is not open")
+			}
+		}
+		return nil
+	}}
+	if _, err := r.Run(t.Context(), replay.Selection{Import: "a"}); err != nil || batches < 2 {
+		t.Errorf("%v; %d batches, want several", err, batches)
+	}
+}
+
+// TestResultsWrittenDuringAReplayAreNotTheLast lets every guest that was reopened end, and the report be written, before
+// the next guests are reopened.
+func TestResultsWrittenDuringAReplayAreNotTheLast(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.imports("a", many(100)...)
+	r := w.replay()
+	r.Ledger = watching{Store: w.ledger, before: func(what string) error {
+		if what == "UpdateEntries" {
+			w.endSent(100)
+			w.mustReport(w.ledger)
+		}
+		return nil
+	}}
+	res, err := r.Run(t.Context(), replay.Selection{Import: "a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.mustBeOpen("after the replay")
+	if i := w.get("a"); res.Revision != i.Revision || res.Messages != 100 {
+		t.Errorf("result %+v, import at revision %d; want the last revision and 100 messages", res, i.Revision)
+	}
+}
+
+// endSent ends the targets of import a that were sent.
+func (w *world) endSent(n int) {
+	for g := range n {
+		if w.entry("a", g).Targets[0].State == ledger.Sent {
+			w.change("a", g, func(e *ledger.Entry) { e.Targets[0].End(ledger.Done, w.now) })
+		}
+	}
+}
+
+// TestReportThatIsOvertakenByAReplayIsNotRecorded starts a replay after each time that a report has counted the guests.
+func TestReportThatIsOvertakenByAReplayIsNotRecorded(t *testing.T) {
+	t.Parallel()
+	counts := 0
+	for at := 1; at <= max(1, counts); at++ {
+		w := newWorld(t)
+		w.imports("a", guest(0, done(), failed(gone)), guest(1, done(), done()))
+		if _, err := w.ledger.UpdateImport(t.Context(), "a", func(i *ledger.Import) error { i.Revision++; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		w.mustReport(watching{Store: w.ledger, after: func(string) {
+			if n++; n == at {
+				// What a replay does that raised the revision before the report began.
+				w.reopenAt(t)
+			}
+		}})
+		counts = max(counts, n)
+		if n >= at {
+			w.mustBeOpen("after a report that was overtaken")
+		}
+	}
+	if counts < 2 {
+		t.Errorf("the report counts %d times, want at least twice", counts)
+	}
+}
+
+// reopenAt replays the failed guest of import a, leaving out the first raise of the revision.
+func (w *world) reopenAt(t *testing.T) {
+	raised := false
+	r := w.replay()
+	r.Ledger = skipFirstRaise{watching{Store: w.ledger}, &raised}
+	if _, err := r.Run(t.Context(), replay.Selection{Import: "a"}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+type skipFirstRaise struct {
+	watching
+	raised *bool
+}
+
+func (l skipFirstRaise) UpdateImport(ctx context.Context, id string, change func(*ledger.Import) error) (ledger.Import, error) {
+	if !*l.raised {
+		*l.raised = true
+		return l.Import(ctx, id)
+	}
+	return l.Store.UpdateImport(ctx, id, change)
+}
+
+var errCrash = errors.New("crashed")
+
+// TestCrashBetweenEntryAndMessage dies at each write and at each send; the sweep then sends what is missing, or a second
+// replay does.
+func TestCrashBetweenEntryAndMessage(t *testing.T) {
+	t.Parallel()
+	const guests = 100
+	points := 0
+	for ; ; points++ {
+		w := newWorld(t)
+		w.imports("a", many(guests)...)
+		left := points
+		point := func(string) error {
+			if left--; left < 0 {
+				return errCrash
+			}
+			return nil
+		}
+		r := w.replay()
+		r.Ledger, r.Bus = watching{Store: w.ledger, before: point}, dying{w, point}
+		_, err := r.Run(t.Context(), replay.Selection{Import: "a"})
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, errCrash) {
+			t.Fatal(err)
+		}
+		if _, err := w.replay().Run(t.Context(), replay.Selection{Import: "a"}); err != nil && !errors.Is(err, message.ErrNever) {
+			t.Fatal(err)
+		}
+		w.now = w.now.Add(staleAfter + 1)
+		if err := w.sweep().Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		sent := map[string]bool{}
+		for _, b := range w.take() {
+			e := w.entry("a", number(b.Guest, guests))
+			if e.Targets[0].Generation == b.Generation {
+				sent[b.Guest] = true
+			}
+		}
+		if len(sent) != guests {
+			t.Errorf("crash at point %d: %d guests have a message of their generation, want %d", points, len(sent), guests)
+		}
+	}
+	if points < 6 {
+		t.Errorf("only %d crash points", points)
+	}
+}
+
+func number(guest string, n int) int {
+	for g := range n {
+		if guestOf(g) == guest {
+			return g
+		}
+	}
+	return -1
+}
+
+// dying is a broker that the sender may die before.
+type dying struct {
+	w     *world
+	point func(string) error
+}
+
+func (d dying) Send(ctx context.Context, msgs ...message.Message) error {
+	if err := d.point("Send"); err != nil {
+		return err
+	}
+	return d.w.bus.Send(ctx, msgs...)
+}
