@@ -10,7 +10,7 @@ import (
 	"guestlist/pkg/message"
 )
 
-// browseLimit is how many dead letters of a queue are looked at in one go.
+// browseLimit is how many dead letters of a queue are looked at first, and how many Tidy looks at.
 const browseLimit = 1000
 
 // Letter is a dead letter with what the ledger knows about it.
@@ -28,9 +28,9 @@ type Letter struct {
 func (r *Replay) List(ctx context.Context, importID string) ([]Letter, error) {
 	var all []Letter
 	for _, queue := range message.Queues {
-		letters, err := r.DeadLetters.Browse(ctx, queue, browseLimit)
+		letters, err := r.browse(ctx, queue)
 		if err != nil {
-			return nil, fmt.Errorf("browse the dead letters of %s: %w", queue, err)
+			return nil, err
 		}
 		for _, d := range letters {
 			if importID != "" && d.Message.Import != importID {
@@ -46,6 +46,19 @@ func (r *Replay) List(ctx context.Context, importID string) ([]Letter, error) {
 		}
 	}
 	return all, nil
+}
+
+// browse returns all dead letters of a queue: one that somebody looks for may lie behind thousands.
+func (r *Replay) browse(ctx context.Context, queue string) ([]bus.DeadLetter, error) {
+	for limit := browseLimit; ; limit *= 10 {
+		letters, err := r.DeadLetters.Browse(ctx, queue, limit)
+		if err != nil {
+			return nil, fmt.Errorf("browse the dead letters of %s: %w", queue, err)
+		}
+		if len(letters) < limit {
+			return letters, nil
+		}
+	}
 }
 
 // describe adds what the ledger knows; past means that the dead letter is of no interest any more.
@@ -94,7 +107,7 @@ func (r *Replay) describeStep(ctx context.Context, l Letter) (Letter, bool, erro
 }
 
 // Tidy completes the dead letters whose step was replayed, ended well or was purged. It returns how many. Others are left
-// as they are.
+// as they are. It runs every minute, so it looks at the oldest 1,000 of each queue only; more go next time.
 func (r *Replay) Tidy(ctx context.Context) (int, error) {
 	total := 0
 	for _, queue := range message.Queues {

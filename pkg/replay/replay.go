@@ -216,9 +216,9 @@ func reopenRest(e *ledger.Entry) {
 
 // RunEvent sends a dead-lettered upload event again, as it came, and removes its dead letter.
 func (r *Replay) RunEvent(ctx context.Context, sequence int64) error {
-	letters, err := r.DeadLetters.Browse(ctx, message.Uploads, browseLimit)
+	letters, err := r.browse(ctx, message.Uploads)
 	if err != nil {
-		return fmt.Errorf("browse the dead letters of %s: %w", message.Uploads, err)
+		return err
 	}
 	for _, l := range letters {
 		if l.Sequence != sequence || l.Unreadable != nil || l.Message.Kind != message.Event {
@@ -229,7 +229,7 @@ func (r *Replay) RunEvent(ctx context.Context, sequence int64) error {
 		if err := r.Bus.Send(ctx, again); err != nil {
 			return fmt.Errorf("send event %d again: %w", sequence, err)
 		}
-		_, err := r.DeadLetters.Remove(ctx, message.Uploads, browseLimit, func(d bus.DeadLetter) bool { return d.Sequence == sequence })
+		_, err := r.DeadLetters.Remove(ctx, message.Uploads, len(letters), func(d bus.DeadLetter) bool { return d.Sequence == sequence })
 		return err
 	}
 	return &message.Failure{Code: "replay.no-event", Text: fmt.Sprintf("Dead letter %d of queue %s is no upload event. "+
