@@ -4,24 +4,22 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"guestlist/pkg/ledger"
 )
 
-// PrintGuests writes a table of guests: invited, groups, applications, outcome and reason, in that order.
+// PrintGuests writes a table of guests: invited, groups, applications and outcome, and below each guest, on lines of its
+// own, the reason.
 func PrintGuests(w io.Writer, guests []Guest) error {
-	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(t, "LINES\tGUEST\tINVITED\tGROUPS\tAPPLICATIONS\tOUTCOME\tREASON")
+	t := Table{Indent: 7, Columns: []Column{{Title: "LINES"}, {Title: "GUEST", Bends: true}, {Title: "INVITED"},
+		{Title: "GROUPS", Bends: true}, {Title: "APPLICATIONS", Bends: true}, {Title: "OUTCOME"}}}
 	for _, g := range guests {
-		reason := g.Text
+		t.Row(lines(g.Lines), g.Address, dash(invited(g)), dash(access(g.Groups)), dash(access(g.Applications)), dash(outcome(g)))
 		if g.Code != "" {
-			reason = g.Code + ": " + g.Text
+			t.Note(g.Code + ": " + g.Text)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", lines(g.Lines), g.Address, dash(invited(g)), dash(access(g.Groups)),
-			dash(access(g.Applications)), dash(outcome(g)), reason)
 	}
-	return t.Flush()
+	return t.Write(w)
 }
 
 func lines(all []int) string {
@@ -43,7 +41,7 @@ func invited(g Guest) string {
 	case g.Invite == ledger.Already:
 		return "was there"
 	case g.State != string(ledger.Ended):
-		return g.State
+		return underWay(g.State)
 	}
 	return "no"
 }
@@ -66,13 +64,24 @@ func access(all []Access) string {
 		switch a.Outcome {
 		case ledger.Done:
 		case ledger.None:
-			name += " (" + a.State + ")"
+			name += " (" + underWay(a.State) + ")"
 		default:
 			name += " (" + string(a.Outcome) + ")"
 		}
 		s = append(s, name)
 	}
 	return strings.Join(s, ", ")
+}
+
+// underWay says a state of an open step in a person's words.
+func underWay(state string) string {
+	switch ledger.State(state) {
+	case ledger.Planned:
+		return "not yet"
+	case ledger.Sent:
+		return "under way"
+	}
+	return state
 }
 
 func dash(s string) string {
