@@ -237,6 +237,14 @@ func TestDeadEventIsSentAsItCame(t *testing.T) {
 	if !ok || string(d.Body) != string(event.Event) || d.Message.Attempt != 1 || d.Message.Trace != event.Trace || d.MessageID == event.ID() {
 		t.Errorf("received %+v; want the event, first attempt, under an id of its own", d)
 	}
+	first := message.Message{Kind: message.Event, Event: []byte(`{}`), Attempt: 1}
+	w.bury(first)
+	if err := w.replay().RunEvent(t.Context(), w.dead(message.Uploads)[1].Sequence); err != nil {
+		t.Fatal(err)
+	}
+	if d, _ := w.bus.Receive(message.Uploads); d.MessageID == first.ID() {
+		t.Error("the copy has the id of the dead letter: duplicate detection would drop it")
+	}
 	if left := w.dead(message.Uploads); len(left) != 1 || left[0].Sequence != dead[1].Sequence {
 		t.Errorf("dead letters left: %+v, want the other event", left)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/ledger/memledger"
@@ -115,6 +116,37 @@ func TestResultsWrittenDuringAReplayAreNotTheLast(t *testing.T) {
 	w.mustBeOpen("after the replay")
 	if i := w.get("a"); res.Revision != i.Revision || res.Messages != 100 {
 		t.Errorf("result %+v, import at revision %d; want the last revision and 100 messages", res, i.Revision)
+	}
+}
+
+func TestReplayOvertakenByAnotherRaisesEachStepOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.imports("a", many(3)...)
+	var first replay.Result
+	r := w.replay()
+	r.Ledger = watching{Store: w.ledger, before: func(what string) error {
+		if what == "UpdateEntries" {
+			first, _ = w.run(replay.Selection{Import: "a"})
+			w.now = w.now.Add(time.Second)
+		}
+		return nil
+	}}
+	if _, err := r.Run(t.Context(), replay.Selection{Import: "a"}); err != nil {
+		t.Fatal(err)
+	}
+	if first.Messages != 3 {
+		t.Fatalf("the other replay: %+v", first)
+	}
+	for n := range 3 {
+		if s := w.entry("a", n).Targets[0].Step; s.Generation != 2 || s.State != ledger.Sent {
+			t.Errorf("guest %d: %+v, want generation 2", n, s)
+		}
+	}
+	for _, b := range w.take() {
+		if b.Generation != 2 {
+			t.Errorf("sent %+v, want at most copies of generation 2", b)
+		}
 	}
 }
 

@@ -155,3 +155,28 @@ func TestReplayOpensAFinishedOrCancelledImportAgain(t *testing.T) {
 		t.Errorf("import %+v; want it running, open, not cancelled and not finished", i)
 	}
 }
+
+func TestOneGuestIsReplayedAndNotItsNeighbour(t *testing.T) {
+	t.Parallel()
+	other := 1
+	for ledger.PartOf(guestOf(other)) != ledger.PartOf(guestOf(0)) {
+		other++
+	}
+	w := newWorld(t)
+	w.imports("a", guest(0, failed(refuse)), guest(other, failed(refuse)))
+	if _, sent := w.run(replay.Selection{Import: "a", Guest: guestOf(0)}); len(sent) != 1 || sent[0].Guest != guestOf(0) {
+		t.Errorf("sent %+v, want one message of the guest that was chosen", sent)
+	}
+}
+
+// TestTargetThatFailedByItselfIsNotReopenedWithTheInvitation: its own cause is not mended by it.
+func TestTargetThatFailedByItselfIsNotReopenedWithTheInvitation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.imports("a", guest(0, failed(refuse), failed(gone), failed(refuse)))
+	w.run(replay.Selection{Import: "a"})
+	e := w.entry("a", 0)
+	if e.Targets[0].Step != failed(gone) || e.Targets[1].State != ledger.Planned {
+		t.Errorf("targets %+v; want the first as it was, the second planned", e.Targets)
+	}
+}
