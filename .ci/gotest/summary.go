@@ -26,17 +26,18 @@ type result struct {
 
 // summary turns events into text as they come: a package that passes is one line, a failure is shown in full.
 type summary struct {
-	out    io.Writer
-	held   map[string][]string // output that is shown only on failure, by package and test
-	broken map[string]bool     // packages with a failed test
-	slow   []result
+	out     io.Writer
+	held    map[string][]string // output that is shown only on failure, by package and test
+	broken  map[string]bool     // packages with a failed test
+	elapsed map[string]float64  // seconds of every test
+	slow    []result
 
 	passed, failed, skipped int
 	failures                []string
 }
 
 func newSummary(out io.Writer) *summary {
-	return &summary{out: out, held: map[string][]string{}, broken: map[string]bool{}}
+	return &summary{out: out, held: map[string][]string{}, broken: map[string]bool{}, elapsed: map[string]float64{}}
 }
 
 func (s *summary) add(e event) {
@@ -68,10 +69,15 @@ func (s *summary) endTest(e event) {
 		s.failures = append(s.failures, e.Package+" "+e.Test)
 		s.show(e.Package + " " + e.Test)
 	}
-	// Top-level tests only: a parent's time holds its subtests'.
-	if !strings.Contains(e.Test, "/") {
-		s.slow = append(s.slow, result{e.Package + " " + e.Test, e.Elapsed})
-	}
+	s.slow = append(s.slow, result{e.Package + " " + e.Test, e.Elapsed})
+	s.elapsed[e.Package+" "+e.Test] = e.Elapsed
+}
+
+// withinParent reports whether the test's time is in that of its parent already. The time of a parent whose subtests run
+// in parallel is not: it ends before they begin.
+func (s *summary) withinParent(r result) bool {
+	i := strings.LastIndex(r.name, "/")
+	return i > strings.LastIndex(r.name, " ") && s.elapsed[r.name[:i]] >= r.seconds
 }
 
 // endPackage prints the one line of a package that passed, and everything that one which failed wrote. A package that
@@ -113,6 +119,7 @@ func (s *summary) finish(n int) {
 	slices.SortFunc(s.slow, func(a, b result) int {
 		return cmp.Or(cmp.Compare(b.seconds, a.seconds), strings.Compare(a.name, b.name))
 	})
+	s.slow = slices.DeleteFunc(s.slow, s.withinParent)
 	fmt.Fprintf(s.out, "\nslowest tests\n")
 	for _, r := range s.slow[:min(n, len(s.slow))] {
 		fmt.Fprintf(s.out, "%8.2fs  %s\n", r.seconds, r.name)

@@ -38,8 +38,8 @@ type Step interface {
 	// message alive, to be tried again in half a minute; one that wraps message.ErrNever says that there is nothing to
 	// record in (an import that was purged), and the message is dead-lettered nevertheless.
 	Failed(ctx context.Context, m message.Message, f *message.Failure) error
-	// Postponed records that m will act next at until. It is called only when that is more than ten minutes ahead. An
-	// error is logged; the message is postponed nevertheless.
+	// Postponed records that m will act next at until. It is called only when that is more than ten minutes after the time
+	// that was recorded before. An error is logged; the message is postponed nevertheless.
 	Postponed(ctx context.Context, m message.Message, until time.Time) error
 }
 

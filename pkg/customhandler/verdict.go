@@ -12,7 +12,8 @@ import (
 )
 
 const (
-	// longPause is the delay beyond which the ledger is told, so that its sweep does not take the message for lost.
+	// longPause is how far a message may fall behind the time at which the ledger expects it before the ledger is told, so
+	// that the sweep does not take it for lost. Many short delays add up to a long one.
 	longPause = 10 * time.Minute
 	// shortPause is the delay of a message that cannot be worked on now for a reason that is not its own.
 	shortPause = 30 * time.Second
@@ -154,7 +155,8 @@ func (w *worker) later(ctx context.Context, inv Invocation, m message.Message, l
 
 // again sends next in place of the message, which ends as out then says.
 func (w *worker) again(ctx context.Context, inv Invocation, next message.Message, out outcome) outcome {
-	if next.At.Sub(w.now()) > longPause {
+	if expected := next.Expected(); expected.IsZero() || next.At.Sub(expected) > longPause {
+		next.Due = next.At
 		err := w.record(ctx, func(ctx context.Context) error { return w.Step.Postponed(ctx, next, next.At) })
 		if err != nil { // the sweep may ask for the step too early then, which harms nobody
 			w.log.WarnContext(ctx, "the ledger does not know that the message is postponed", "error", err.Error())

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 )
 
 var invitation = message.Message{Kind: message.Invite, Import: "0123456789abcdef0123",
-	Guest: message.GuestKey("ann@example.com"), Attempt: 3, Delay: 1, Generation: 2, Source: "partners", First: ten.Add(-time.Hour)}
+	Guest: message.GuestKey("ann@example.com"), Attempt: 3, Delay: 1, Generation: 2, Source: "partners", First: ten}
 
 // verdict is a case of the table: what the step and the broker do, and what has to come of it.
 type verdict struct {
@@ -67,6 +68,12 @@ var verdicts = []verdict{
 		calls: []string{"do", "send"}, attempt: 3, delay: 2, after: exactly(10 * time.Minute), verdict: "later", level: "INFO"},
 	{name: "a ledger that is away does not stop a Later", do: returns(longer), postponed: errLedger, status: 200,
 		calls: []string{"do", "postponed 2026-11-23T10:11:00Z", "send"}, attempt: 3, delay: 2, after: exactly(11 * time.Minute),
+		verdict: "later", level: "INFO"},
+	{name: "many short Laters add up", change: func(m *message.Message) { m.First = ten.Add(-time.Hour) }, do: returns(later), status: 200,
+		calls: []string{"do", "postponed 2026-11-23T10:01:00Z", "send"}, attempt: 3, delay: 2, after: exactly(time.Minute),
+		verdict: "later", level: "INFO"},
+	{name: "what the ledger was told counts", change: func(m *message.Message) { m.First, m.Due = ten.Add(-time.Hour), ten.Add(-5*time.Minute) },
+		do: returns(later), status: 200, calls: []string{"do", "send"}, attempt: 3, delay: 2, after: exactly(time.Minute),
 		verdict: "later", level: "INFO"},
 	{name: "a spent budget fails", change: func(m *message.Message) { m.Why, m.Since = "replication", ten.Add(-15*time.Minute) },
 		do:     returns(&message.Later{After: time.Second, Why: "replication", Budget: 15 * time.Minute, Spent: message.AsFailure(never, "")}),
@@ -181,6 +188,13 @@ func (v verdict) checkCopy(t *testing.T, sent []message.Message) {
 	want := invitation
 	want.Attempt, want.Delay = v.attempt, v.delay
 	want.At, want.Why, want.Since = got.At, got.Why, got.Since
+	if slices.ContainsFunc(v.calls, func(c string) bool { return strings.HasPrefix(c, "postponed") }) {
+		want.Due = got.At // what the ledger was told
+	}
+	if v.change != nil {
+		v.change(&want)
+		want.Attempt, want.Delay, want.Due = v.attempt, v.delay, got.Due
+	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("copy (-want +got):\n%s", d)
 	}

@@ -64,6 +64,7 @@ type Message struct {
 	Source     string    `json:"-"`
 	Trace      string    `json:"-"` // W3C traceparent
 	First      time.Time `json:"-"` // when the first copy of this message was sent
+	Due        time.Time `json:"-"` // when the ledger expects the message to act; zero means First
 	Why        string    `json:"-"` // the reason of the present run of Laters
 	Since      time.Time `json:"-"` // when that run began; budgets are measured from here
 
@@ -85,6 +86,14 @@ func (m Message) Queue() string {
 	default:
 		return Uploads
 	}
+}
+
+// Expected returns when the ledger expects m to act, as far as m knows; zero if it does not.
+func (m Message) Expected() time.Time {
+	if m.Due.IsZero() {
+		return m.First
+	}
+	return m.Due
 }
 
 // ID returns the message id: a hash of what the message asks for and of its attempt, delay and generation. Sending the

@@ -120,7 +120,7 @@ func TestIDsTellIntentionsApart(t *testing.T) {
 		seen[m.ID()] = n
 	}
 	again := base
-	again.At, again.First, again.Why, again.Since, again.Source, again.Trace = at.Add(time.Hour), at, "", time.Time{}, "", ""
+	again.At, again.First, again.Due, again.Why, again.Since, again.Source, again.Trace = at.Add(time.Hour), at, at, "", time.Time{}, "", ""
 	if again.ID() != base.ID() {
 		t.Error("what only accompanies an intention must not change its id")
 	}

@@ -16,6 +16,7 @@ const (
 	propFirst      = "first"
 	propWhy        = "why"
 	propSince      = "since"
+	propDue        = "due"
 )
 
 type body struct {
@@ -47,7 +48,7 @@ func (m Message) Properties() map[string]any {
 			p[k] = v
 		}
 	}
-	for k, t := range map[string]time.Time{propFirst: m.First, propSince: m.Since} {
+	for k, t := range map[string]time.Time{propFirst: m.First, propSince: m.Since, propDue: m.Due} {
 		if !t.IsZero() {
 			p[k] = t.UTC().Format(time.RFC3339Nano)
 		}
@@ -86,7 +87,7 @@ func (m *Message) readProperties(p map[string]any) {
 	m.Delay = number(p[propDelay])
 	m.Generation = number(p[propGeneration])
 	m.Source, m.Trace, m.Why = text(p[propSource]), text(p[propTrace]), text(p[propWhy])
-	m.First, m.Since = stamp(p[propFirst]), stamp(p[propSince])
+	m.First, m.Since, m.Due = stamp(p[propFirst]), stamp(p[propSince]), stamp(p[propDue])
 }
 
 // number accepts every form in which a property may come back: integers over AMQP, float64 through the host's JSON.

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path"
+	"strings"
 	"time"
 
 	"guestlist/pkg/ledger"
@@ -114,11 +115,22 @@ type files struct{ result, failed, summary string }
 
 // names gives the results of a revision their paths: <source>/<file>/<time>-<import>, the first without a suffix.
 func names(i ledger.Import) files {
-	base := path.Join(i.Source, i.Path, i.Created.UTC().Format("20060102T150405Z")+"-"+i.ID)
+	base := path.Join(i.Source, safe(i.Path), i.Created.UTC().Format("20060102T150405Z")+"-"+i.ID)
 	if i.Revision > 1 {
 		base += fmt.Sprintf(".r%d", i.Revision)
 	}
 	return files{base + ".result.csv", base + ".failed.csv", base + ".summary.json"}
+}
+
+// safe keeps the results of a source below the source's own folder, whatever its blobs are called.
+func safe(name string) string {
+	parts := strings.Split(strings.ReplaceAll(name, "\\", "/"), "/")
+	for n, p := range parts {
+		if p == "" || strings.Trim(p, ".") == "" {
+			parts[n] = "_"
+		}
+	}
+	return strings.Join(parts, "/")
 }
 
 func (s *Step) write(ctx context.Context, i ledger.Import, guests int) (Summary, error) {

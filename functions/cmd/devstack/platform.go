@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"sync"
@@ -44,6 +45,9 @@ func (p *platform) launch(ctx context.Context) (*functionshost.Host, error) {
 		Log: p.log, OnEvent: p.event})
 	if err != nil {
 		return nil, err
+	}
+	if bad := errors.Join(h.Problems()...); bad != nil {
+		return nil, errors.Join(bad, h.Stop())
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
