@@ -104,12 +104,19 @@ func (t *table) entries(part int) (map[string]ledger.Entry, error) {
 	return all, nil
 }
 
-// judge gives a row its outcome. A row without an entry was not reached before the import was cancelled.
+// judge gives a row its outcome. A row without an entry was not reached before the import ended.
 func (t *table) judge(r work.Row, entries map[string]ledger.Entry) line {
 	l := line{Line: r.Line, Cells: r.Cells, Outcome: ledger.Cancelled}
 	e, ok := entries[r.Guest]
 	if !ok {
-		l.explain([]message.Failure{{Code: "import.cancelled", Text: "An operator cancelled the import before this row was reached."}})
+		why := message.Failure{Code: "import.cancelled", Text: "An operator cancelled the import before this row was reached."}
+		if t.i.Final() {
+			why = message.Failure{Code: t.i.Code, Text: t.i.Text}
+		}
+		if t.i.State == ledger.Broken {
+			l.Outcome = ledger.Failed
+		}
+		l.explain([]message.Failure{why})
 		return l
 	}
 	outcome, why := plan.Explain(r, e)
