@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -16,6 +17,7 @@ import (
 
 	"guestlist/pkg/csvfile"
 	"guestlist/pkg/ledger"
+	"guestlist/pkg/ledger/memledger"
 	"guestlist/pkg/message"
 	"guestlist/pkg/report"
 	"guestlist/pkg/work"
@@ -144,6 +146,39 @@ func TestARevisionHasNamesOfItsOwn(t *testing.T) {
 	}
 }
 
+// counting calls back each time that the report counts the guests.
+type counting struct {
+	*memledger.Store
+	after func()
+}
+
+func (c counting) Tally(ctx context.Context, id string) (ledger.Tally, error) {
+	t, err := c.Store.Tally(ctx, id)
+	c.after()
+	return t, err
+}
+
+func TestReportThatIsOvertakenByANewerOneIsNotRecorded(t *testing.T) {
+	t.Parallel()
+	w := mixture(t)
+	overtake := func() {
+		w.change(func(i *ledger.Import) { i.Revision = 2 })
+		w.report()
+	}
+	s := &report.Step{Blobs: w.blobs, Ledger: counting{w.ledger, func() {
+		if overtake != nil {
+			overtake()
+			overtake = nil
+		}
+	}}}
+	if err := s.Do(t.Context(), ask()); err != nil {
+		t.Fatal(err)
+	}
+	if i := w.get(); i.Reported != 2 || !strings.HasSuffix(i.Results, ".r2.summary.json") {
+		t.Errorf("reported %d, results %s; want those of revision 2", i.Reported, i.Results)
+	}
+}
+
 func TestNothingIsWrittenBeforeAllHasEnded(t *testing.T) {
 	t.Parallel()
 	open := entry("ana", []int{2}, ledger.Step{Generation: 1, State: ledger.Sent})
@@ -244,6 +279,19 @@ func TestNoFileToCorrectIfThereIsNothingToCorrect(t *testing.T) {
 	}
 	if sum := w.summary(); sum.ToCorrect != "" || w.results()[sum.Result] == "" || sum.Guests != 1 {
 		t.Errorf("summary %+v", sum)
+	}
+}
+
+func TestResultThatCannotBeWrittenIsAnErrorWithoutRowsToCorrectToo(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("503 server busy")
+	w := newWorld(t)
+	w.imports(ledger.Import{Rows: 1})
+	w.files(header, row(2, "ana", nil))
+	w.entries(entry("ana", []int{2}, ended(ledger.Done)))
+	err := (&report.Step{Ledger: w.ledger, Blobs: faulty{Store: w.blobs, write: ".result.csv", err: broken}}).Do(t.Context(), ask())
+	if !errors.Is(err, broken) || w.get().Reported != 0 {
+		t.Errorf("%v, reported %d; want the storage's error and nothing recorded", err, w.get().Reported)
 	}
 }
 
