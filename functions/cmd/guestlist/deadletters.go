@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
-	"flag"
 	"fmt"
-	"text/tabwriter"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"guestlist/pkg/message"
@@ -14,6 +16,16 @@ import (
 
 func (c *call) replay() *replay.Replay {
 	return &replay.Replay{Ledger: c.services.Ledger, Bus: c.services.Bus, DeadLetters: c.services.Bus}
+}
+
+func lettersListCommand() command {
+	return command{
+		name: "deadletters list", args: "[IMPORT]", most: 1,
+		short: "what failed, for whom and why",
+		long: `Lists what was tried and refused, or given up after ten attempts, of one import or of all. What was sent again is
+left out. Rejected rows are no dead letters, since nothing was tried for them: "guestlist status IMPORT" has them.`,
+		make: noFlags(lettersList),
+	}
 }
 
 // letter is a dead letter as it is printed.
@@ -34,13 +46,13 @@ type letter struct {
 }
 
 func printable(l replay.Letter) letter {
-	out := letter{Queue: l.Queue, Sequence: l.Sequence, Since: l.Enqueued, Kind: string(l.Message.Kind), Import: l.Message.Import,
+	out := letter{Queue: l.Queue, Sequence: l.Sequence, Since: l.Enqueued.UTC(), Kind: string(l.Message.Kind), Import: l.Message.Import,
 		Source: l.Source, File: l.File, Lines: l.Lines, Guest: l.Address, Code: l.Reason, Text: l.Description, Generation: l.Message.Generation}
 	if l.Target != nil {
-		out.Target = string(l.Target.Kind) + " " + l.Target.Name
-		if l.Target.Name == "" {
-			out.Target += l.Target.ID
-		}
+		out.Target = string(l.Target.Kind) + " " + cmp.Or(l.Target.Name, l.Target.ID)
+	}
+	if l.Message.Kind == message.Event {
+		out.File = subject(l.Message.Event)
 	}
 	if l.Unreadable != nil {
 		out.Kind = "unreadable"
@@ -48,10 +60,17 @@ func printable(l replay.Letter) letter {
 	return out
 }
 
-func lettersList(c *call, args []string) error {
-	if len(args) > 1 {
-		return errUsage
+// subject returns the blob that an upload event is about, as container/path.
+func subject(event json.RawMessage) string {
+	var e struct {
+		Subject string `json:"subject"`
 	}
+	_ = json.Unmarshal(event, &e) // what is no event has no subject
+	path, _ := strings.CutPrefix(e.Subject, "/blobServices/default/containers/")
+	return strings.Replace(path, "/blobs/", "/", 1)
+}
+
+func lettersList(c *call, args []string) error {
 	id := ""
 	if len(args) == 1 {
 		i, err := status.Find(c.ctx, c.services.Ledger, args[0])
@@ -60,97 +79,109 @@ func lettersList(c *call, args []string) error {
 		}
 		id = i.ID
 	}
-	all, err := c.replay().List(c.ctx, id)
+	found, err := c.replay().List(c.ctx, id)
 	if err != nil {
 		return err
 	}
-	out := make([]letter, 0, len(all))
-	for _, l := range all {
-		out = append(out, printable(l))
+	all := []letter{}
+	for _, l := range found {
+		all = append(all, printable(l))
 	}
-	if c.json {
-		return printJSON(c.stdout, out)
-	}
-	if len(out) == 0 {
-		fmt.Fprintln(c.stderr, "No dead letters.")
+	switch {
+	case c.json:
+		return printJSON(c.stdout, all)
+	case len(all) == 0 && id != "":
+		c.hint("Import %s has no dead letters. Its rejected rows, if any: guestlist status %s", id, id)
+		return nil
+	case len(all) == 0:
+		c.hint("No dead letters.")
 		return nil
 	}
-	return printLetters(c, out)
+	return printLetters(c, all)
 }
 
 func printLetters(c *call, all []letter) error {
-	t := tabwriter.NewWriter(c.stdout, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(t, "QUEUE\tNO\tSINCE\tIMPORT\tFILE\tLINES\tGUEST\tTARGET\tREASON")
+	t := status.Table{Indent: 2, Columns: []status.Column{{Title: "SINCE"}, {Title: "IMPORT"}, {Title: "FILE", Bends: true}, {Title: "LINES", Bends: true},
+		{Title: "GUEST", Bends: true}, {Title: "WHAT FAILED", Bends: true}}}
 	for _, l := range all {
-		lines := ""
-		if b, err := json.Marshal(l.Lines); err == nil && len(l.Lines) > 0 {
-			lines = string(b[1 : len(b)-1])
+		t.Row(day(l.Since), l.Import, l.File, lines(l.Lines), l.Guest, l.what())
+		t.Note(cmp.Or(l.Code, "unknown") + ": " + l.Text)
+	}
+	if err := t.Write(c.stdout); err != nil {
+		return err
+	}
+	c.hint("\n%s: %s.\nNext, when the cause is mended:\n%s", counted(len(all), "dead letter"), byCode(all), remedies(all))
+	return nil
+}
+
+// what names the failed step in a person's words.
+func (l letter) what() string {
+	switch message.Kind(l.Kind) {
+	case message.Event:
+		return fmt.Sprintf("upload event %d", l.Sequence)
+	case message.Stage:
+		return "reading the file"
+	case message.Plan:
+		return "planning"
+	case message.Invite:
+		return "invitation"
+	case message.Assign:
+		return cmp.Or(l.Target, "access")
+	case message.Notify:
+		return "mail"
+	case message.Report:
+		return "results"
+	}
+	return fmt.Sprintf("unreadable message %d in queue %s", l.Sequence, l.Queue)
+}
+
+func lines(all []int) string {
+	var s []string
+	for _, n := range all {
+		s = append(s, fmt.Sprint(n))
+	}
+	return strings.Join(s, ", ")
+}
+
+func byCode(all []letter) string {
+	counts := map[string]int{}
+	for _, l := range all {
+		counts[cmp.Or(l.Code, "unknown")]++
+	}
+	var parts []string
+	for _, code := range slices.Sorted(maps.Keys(counts)) {
+		parts = append(parts, fmt.Sprintf("%d %s", counts[code], code))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// remedies are the commands that send the letters again. What cannot be read was not written by Guestlist.
+func remedies(all []letter) string {
+	imports, events := map[string]bool{}, false
+	unreadable := ""
+	for _, l := range all {
+		switch {
+		case l.Kind == "unreadable":
+			unreadable = "  An unreadable message was not sent by Guestlist. Look at it in the Azure portal, then delete it there.\n"
+		case l.Kind == string(message.Event):
+			events = true
+		default:
+			imports[l.Import] = true
 		}
-		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s: %s\n", l.Queue, l.Sequence, l.Since.UTC().Format("01-02 15:04Z"), l.Import, l.File,
-			lines, l.Guest, l.Target, l.Code, l.Text)
 	}
-	if err := t.Flush(); err != nil {
-		return err
+	var b strings.Builder
+	for n, id := range slices.Sorted(maps.Keys(imports)) {
+		if n == 3 {
+			b.WriteString("  …\n")
+			break
+		}
+		fmt.Fprintf(&b, "  guestlist deadletters replay %s\n", id)
 	}
-	fmt.Fprintln(c.stderr, "\nMend the cause, then: guestlist deadletters replay IMPORT [-code CODE] [-guest ADDRESS]; for an upload event: deadletters replay -event NO")
-	return nil
-}
-
-func lettersReplayCommand() command {
-	var code, guest string
-	var event int64
-	return command{
-		flags: func(fs *flag.FlagSet) {
-			fs.StringVar(&code, "code", "", "only failures with this `CODE`")
-			fs.StringVar(&guest, "guest", "", "only the guest with this `ADDRESS`")
-			fs.Int64Var(&event, "event", 0, "send upload event `NO` again")
-		},
-		do: func(c *call, args []string) error {
-			switch {
-			case event != 0 && len(args) == 0:
-				return replayEvent(c, event)
-			case event != 0 || len(args) != 1:
-				return errUsage
-			}
-			sel := replay.Selection{Code: code}
-			if guest != "" {
-				sel.Guest = message.GuestKey(guest)
-			}
-			return replayImport(c, args[0], sel)
-		},
+	if len(imports) > 0 {
+		b.WriteString("  (-code CODE or -guest ADDRESS: only some of them)\n")
 	}
-}
-
-func replayEvent(c *call, sequence int64) error {
-	if err := c.replay().RunEvent(c.ctx, sequence); err != nil {
-		return err
+	if events {
+		b.WriteString("  guestlist deadletters replay -event NUMBER\n")
 	}
-	fmt.Fprintf(c.stderr, "Event %d was sent again.\n", sequence)
-	return nil
-}
-
-func replayImport(c *call, prefix string, sel replay.Selection) error {
-	i, err := status.Find(c.ctx, c.services.Ledger, prefix)
-	if err != nil {
-		return err
-	}
-	sel.Import = i.ID
-	n, err := c.replay().Count(c.ctx, sel)
-	if err != nil {
-		return err
-	}
-	if !c.ask(fmt.Sprintf("Send again what failed for %d guests of import %s (%s)?", n, i.ID, i.File)) {
-		fmt.Fprintln(c.stderr, "Nothing was changed.")
-		return nil
-	}
-	res, err := c.replay().Run(c.ctx, sel)
-	if err != nil {
-		return err
-	}
-	if c.json {
-		return printJSON(c.stdout, res)
-	}
-	fmt.Fprintf(c.stdout, "%d messages for %d guests were sent again; %d dead letters are done with. Follow it with: guestlist status %s -watch\n",
-		res.Messages, res.Guests, res.Removed, i.ID)
-	return nil
+	return strings.TrimRight(b.String()+unreadable, "\n")
 }

@@ -1,17 +1,19 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"guestlist/pkg/blobstore"
+	"guestlist/pkg/ledger"
 	"guestlist/pkg/message"
 	"guestlist/pkg/plan"
 	"guestlist/pkg/policy"
 	"guestlist/pkg/status"
-	"guestlist/pkg/sweep"
 )
 
 func (c *call) sources() *plan.Sources {
@@ -19,114 +21,158 @@ func (c *call) sources() *plan.Sources {
 }
 
 func sourceAddCommand() command {
-	var from, file string
 	return command{
-		flags: func(fs *flag.FlagSet) {
-			fs.StringVar(&from, "from", "", "allow exactly what held `IMPORT` asks for, besides what is allowed already")
-			fs.StringVar(&file, "file", "", "upload the policy in `FILE`")
-		},
-		do: func(c *call, args []string) error {
-			if len(args) != 1 || from != "" && file != "" {
-				return errUsage
+		name: "source add", args: "NAME [-from IMPORT | -file POLICY]", least: 1, most: 1, changes: true,
+		short: "allow a source to drop files, or let it do more",
+		long: `Writes the policy of a source, after showing it and asking, and makes the container inbox-NAME. Held files of the
+source are then judged again.
+
+  -from IMPORT   allow exactly what that held file asks for, besides what the source may do already (new lines are
+                 marked with +)
+  -file POLICY   the policy is in that file; "guestlist source show NAME -json" prints one to begin with
+  neither        a new source: only make the inbox. Its first file is held until you allow what it asks for. For a
+                 source that has a policy: judge its held files again`,
+		make: func(fs *flag.FlagSet) func(*call, []string) error {
+			from := fs.String("from", "", "held `IMPORT` whose wishes to allow")
+			file := fs.String("file", "", "policy `FILE` to upload")
+			return func(c *call, args []string) error {
+				if *from != "" && *file != "" {
+					return fmt.Errorf("%w: give -from or -file", errUsage)
+				}
+				return sourceAdd(c, args[0], *from, *file)
 			}
-			p, err := c.proposed(args[0], from, file)
-			if err != nil {
-				return err
-			}
-			return c.addSource(p)
 		},
 	}
 }
 
-// proposed returns the policy to write: from a file, from what an import asks for, or, with neither, one that allows
-// guests to be invited from nowhere yet but makes the inbox.
-func (c *call) proposed(source, from, file string) (policy.Policy, error) {
-	if !policy.ValidSource(source) {
-		return policy.Policy{}, &message.Failure{Code: "source.invalid", Text: fmt.Sprintf("%q cannot name a source: use lower-case letters, digits and single hyphens.", source)}
+func sourceAdd(c *call, source, from, file string) error {
+	if err := named(source); err != nil {
+		return err
 	}
-	if file != "" {
-		raw, err := os.ReadFile(file)
-		if err != nil {
-			return policy.Policy{}, err
-		}
-		return policy.ParseFor(source, raw)
+	old, err := c.policy(source)
+	known := err == nil
+	switch {
+	case file != "":
+		return addFromFile(c, source, file)
+	case from != "":
+		return addFromImport(c, source, from)
+	case !known && !errors.Is(err, blobstore.ErrNotFound):
+		return err
+	case known:
+		describe(c.stderr, old, nil)
+		return addSource(c, old, fmt.Sprintf("Source %q has this policy already. Judge its held files again?", source))
 	}
-	old, err := c.sources().Policy(c.ctx, source)
-	if err != nil && !errors.Is(err, blobstore.ErrNotFound) {
-		return old, err
-	}
-	if from == "" {
-		if err == nil {
-			return old, nil // as it is: held files are judged again
-		}
-		return policy.Propose(source, policy.Ask{}), nil
-	}
-	i, ferr := status.Find(c.ctx, c.services.Ledger, from)
-	if ferr != nil {
-		return old, ferr
-	}
-	p, ferr := c.sources().Propose(c.ctx, source, i.ID)
-	if ferr != nil || err != nil {
-		return p, ferr
-	}
-	return old.Plus(p), nil
+	return makeInbox(c, source)
 }
 
-func (c *call) addSource(p policy.Policy) error {
-	p.Describe(c.stderr)
-	if !c.ask(fmt.Sprintf("Let source %q do this?", p.Source)) {
-		fmt.Fprintln(c.stderr, "Nothing was changed.")
+func named(source string) error {
+	if policy.ValidSource(source) {
 		return nil
+	}
+	return &message.Failure{Code: "source.invalid", Text: fmt.Sprintf("%q cannot name a source: use lower-case letters, digits and single hyphens.", source)}
+}
+
+// policy reads a source's policy; blobstore.ErrNotFound if it has none.
+func (c *call) policy(source string) (policy.Policy, error) {
+	p, err := c.sources().Policy(c.ctx, source)
+	if f, ok := errors.AsType[*message.Failure](err); ok {
+		err = &message.Failure{Code: f.Code, Text: fmt.Sprintf("The policy of source %q cannot be used. %s. Upload a corrected one with: guestlist source add %s -file POLICY",
+			source, f.Text, source)}
+	}
+	return p, err
+}
+
+func addFromFile(c *call, source, file string) error {
+	raw, err := os.ReadFile(file)
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return &message.Failure{Code: "policy.unreadable", Text: fmt.Sprintf("The policy in %s cannot be read: %v.", file, p.Err)}
+	}
+	if err != nil {
+		return err
+	}
+	p, err := policy.ParseFor(source, raw)
+	if err != nil {
+		return &message.Failure{Code: "policy.invalid", Text: fmt.Sprintf("%s: %v. Nothing was changed.", file, err)}
+	}
+	// What is replaced may be broken: then there is nothing to compare with.
+	if old, err := c.policy(source); err == nil {
+		describe(c.stderr, p, &old)
+	} else {
+		describe(c.stderr, p, nil)
+	}
+	return addSource(c, p, fmt.Sprintf("Let source %q do this, and nothing else?", source))
+}
+
+func addFromImport(c *call, source, prefix string) error {
+	i, err := status.Find(c.ctx, c.services.Ledger, prefix)
+	if err != nil {
+		return err
+	}
+	p, err := c.sources().Propose(c.ctx, source, i.ID)
+	if err != nil {
+		return err
+	}
+	old, err := c.policy(source)
+	switch {
+	case err == nil:
+		p = old.Plus(p)
+		describe(c.stderr, p, &old)
+	case errors.Is(err, blobstore.ErrNotFound):
+		describe(c.stderr, p, nil)
+	default:
+		return err
+	}
+	var ask policy.Ask
+	if json.Unmarshal(i.Ask, &ask) == nil {
+		printUnlisted(c.stderr, ask)
+	}
+	return addSource(c, p, fmt.Sprintf("Let source %q do this? %s has not been checked by anybody; compare ids with the Entra admin centre.", source, i.File))
+}
+
+func addSource(c *call, p policy.Policy, question string) error {
+	if err := c.ask(question); err != nil {
+		return err
 	}
 	n, err := c.sources().Add(c.ctx, p)
 	if err != nil {
 		return err
 	}
-	if c.json {
-		return printJSON(c.stdout, map[string]any{"source": p.Source, "container": policy.Container(p.Source), "released": n})
+	if n > 0 {
+		defer c.hint("Follow them with: guestlist status")
 	}
-	fmt.Fprintf(c.stdout, "Source %q may drop files into container %s. %d held files go on.\n", p.Source, policy.Container(p.Source), n)
-	return nil
+	return c.say(map[string]any{"source": p.Source, "container": policy.Container(p.Source), "policy": true, "released": n},
+		"Source %q may drop files into container %s. %s judged again.", p.Source, policy.Container(p.Source), held(n))
 }
 
-func sourceShow(c *call, args []string) error {
-	if len(args) != 1 {
-		return errUsage
+func held(n int) string {
+	switch n {
+	case 0:
+		return "No file was held, so none is"
+	case 1:
+		return "1 held file is"
 	}
-	p, err := c.sources().Policy(c.ctx, args[0])
-	if errors.Is(err, blobstore.ErrNotFound) {
-		return &message.Failure{Code: "source.unknown", Text: fmt.Sprintf("Source %q has no policy. Make one with: guestlist source add %s", args[0], args[0])}
-	}
+	return fmt.Sprintf("%d held files are", n)
+}
+
+// makeInbox makes a new source without a policy. One that allows nothing would have its first file refused row by row;
+// without one the file is held, and a person sees what it asks for.
+func makeInbox(c *call, source string) error {
+	all, err := status.List(c.ctx, c.services.Ledger)
 	if err != nil {
 		return err
 	}
-	if c.json {
-		_, err = c.stdout.Write(p.JSON())
+	for _, i := range all {
+		if i.Source == source && i.State == string(ledger.Held) {
+			return &message.Failure{Code: "source.file-held", Text: fmt.Sprintf("Source %q has no policy, and its file %s is held. "+
+				"Look at it with \"guestlist status %s\", then allow what it asks for: guestlist source add %s -from %s", source, i.File, i.ID, source, i.ID)}
+		}
+	}
+	if err := c.ask(fmt.Sprintf("Make the inbox of source %q, container %s? Nothing is allowed yet: its first file is held.", source, policy.Container(source))); err != nil {
 		return err
 	}
-	p.Describe(c.stdout)
-	return nil
-}
-
-func cancel(c *call, args []string) error {
-	if len(args) != 1 {
-		return errUsage
+	if err := c.services.Blobs.CreateContainer(c.ctx, policy.Container(source)); err != nil {
+		return fmt.Errorf("make the inbox of source %s: %w", source, err)
 	}
-	i, err := status.Find(c.ctx, c.services.Ledger, args[0])
-	if err != nil {
-		return err
-	}
-	if !c.ask(fmt.Sprintf("Cancel import %s (%s, %d guests, %d open)?", i.ID, i.File, i.Guests, i.Open)) {
-		fmt.Fprintln(c.stderr, "Nothing was changed.")
-		return nil
-	}
-	if _, err := sweep.Cancel(c.ctx, c.services.Ledger, i.ID); err != nil {
-		return err
-	}
-	if c.json {
-		return printJSON(c.stdout, map[string]any{"import": i.ID, "cancelled": true})
-	}
-	fmt.Fprintf(c.stdout, "Import %s is cancelled: nothing more is started for it, and within a minute or two its open rows end as cancelled. "+
-		"Who was invited stays invited. Follow it with: guestlist status %s -watch\n", i.ID, i.ID)
-	return nil
+	return c.say(map[string]any{"source": source, "container": policy.Container(source), "policy": false, "released": 0},
+		"Source %q may drop files into container %s. The first one is held; \"guestlist status\" then shows it.", source, policy.Container(source))
 }

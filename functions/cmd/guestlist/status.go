@@ -5,35 +5,36 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"guestlist/pkg/ledger"
-	"guestlist/pkg/policy"
 	"guestlist/pkg/status"
 )
 
 func statusCommand() command {
-	var watch, all bool
 	return command{
-		flags: func(fs *flag.FlagSet) {
-			fs.BoolVar(&watch, "watch", false, "show it again every two seconds until the import has ended")
-			fs.BoolVar(&all, "all", false, "list every guest, not only the first 50")
-		},
-		do: func(c *call, args []string) error {
-			switch {
-			case len(args) > 1 || watch && len(args) == 0:
-				return errUsage
-			case len(args) == 0:
-				return listImports(c)
-			case watch:
-				return watchImport(c, args[0])
+		name: "status", args: "[IMPORT]", most: 1,
+		short: "what arrived, how far it is, what became of each guest",
+		long: `Without IMPORT: every file that arrived, the newest first. With IMPORT: that file, what it asks for while it is
+held, what became of its guests, and the rows that were rejected. Lists stop at 50 lines, guests with trouble
+first, unless -all is given. Counts are of guests, where they do not say rows.`,
+		make: func(fs *flag.FlagSet) func(*call, []string) error {
+			watch := fs.Bool("watch", false, "print a line whenever something changed, until the import has ended or needs a person")
+			all := fs.Bool("all", false, "list every guest and every rejected row")
+			return func(c *call, args []string) error {
+				switch {
+				case *watch && (len(args) == 0 || *all):
+					return fmt.Errorf("%w: -watch needs one IMPORT and no -all", errUsage)
+				case len(args) == 0:
+					return listImports(c)
+				case *watch:
+					return watchImport(c, args[0])
+				}
+				return showImport(c, args[0], *all)
 			}
-			return showImport(c, args[0], all)
 		},
 	}
 }
@@ -44,20 +45,38 @@ func listImports(c *call) error {
 		return err
 	}
 	if c.json {
-		return printJSON(c.stdout, all)
+		return printJSON(c.stdout, orEmpty(all))
 	}
 	if len(all) == 0 {
-		fmt.Fprintln(c.stderr, "No file has arrived yet. Drop one into the container inbox-SOURCE.")
+		c.hint("No file has arrived yet. Drop a CSV into the container inbox-SOURCE; make it with: guestlist source add SOURCE")
 		return nil
 	}
-	t := tabwriter.NewWriter(c.stdout, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(t, "IMPORT\tSOURCE\tFILE\tRECEIVED\tSTATE\tROWS\tGUESTS\tOPEN\tOUTCOMES")
+	t := status.Table{Columns: []status.Column{{Title: "IMPORT"}, {Title: "SOURCE", Bends: true}, {Title: "FILE", Bends: true}, {Title: "RECEIVED"},
+		{Title: "STATE"}, {Title: "ROWS", Right: true}, {Title: "GUESTS", Right: true}, {Title: "OPEN", Right: true},
+		{Title: "OUTCOMES", Bends: true}}}
+	digits := enough(all)
 	for _, i := range all {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%s\n", i.ID, i.Source, i.File, i.Received.UTC().Format("2006-01-02 15:04Z"),
-			stateLine(i), i.Rows, i.Guests, i.Open, outcomes(i))
+		t.Row(i.ID[:min(digits, len(i.ID))], i.Source, i.File, day(i.Received), stateLine(i), fmt.Sprint(i.Rows), fmt.Sprint(i.Guests),
+			fmt.Sprint(i.Open), outcomes(i))
 	}
-	return t.Flush()
+	return t.Write(c.stdout)
 }
+
+// enough returns how many digits of the ids tell the imports apart: eight or more, so that a note of one stays good.
+func enough(all []status.Import) int {
+	for digits := 8; digits < 20; digits++ {
+		seen := map[string]bool{}
+		for _, i := range all {
+			seen[i.ID[:min(digits, len(i.ID))]] = true
+		}
+		if len(seen) == len(all) {
+			return digits
+		}
+	}
+	return 20
+}
+
+func day(t time.Time) string { return t.UTC().Format("2006-01-02 15:04Z") }
 
 // stateLine adds the reason's code to a state that has one.
 func stateLine(i status.Import) string {
@@ -67,112 +86,98 @@ func stateLine(i status.Import) string {
 	return i.State
 }
 
+// order is that of outcomes: from good to bad.
+var order = []ledger.Outcome{ledger.Done, ledger.Already, ledger.Repaired, ledger.Partial, ledger.Failed, ledger.Rejected, ledger.Cancelled}
+
+// outcomes counts guests by outcome and, at the end, rejected rows.
 func outcomes(i status.Import) string {
-	var parts []string
-	for _, o := range slices.SortedFunc(maps.Keys(i.Ended), func(a, b ledger.Outcome) int { return cmp.Compare(a, b) }) {
-		parts = append(parts, fmt.Sprintf("%d %s", i.Ended[o], o))
-	}
+	parts := ended(i)
 	if i.RowsRejected > 0 {
-		parts = append(parts, fmt.Sprintf("%d rows rejected", i.RowsRejected))
+		parts = append(parts, counted(i.RowsRejected, "row")+" rejected")
 	}
 	return strings.Join(parts, ", ")
 }
 
+func ended(i status.Import) (parts []string) {
+	for _, o := range order {
+		if n := i.Ended[o]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, o))
+		}
+	}
+	return parts
+}
+
+func waiting(i status.Import) string {
+	var parts []string
+	for _, reason := range slices.SortedFunc(maps.Keys(i.Waiting), cmp.Compare) {
+		parts = append(parts, fmt.Sprintf("%s (%s)", counted(i.Waiting[reason], "invitation"), reason))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// orEmpty makes JSON of an empty list [], not null.
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+// sign is how often a line is printed although nothing changed, so that nobody takes a long wait for a hang.
+const sign = time.Minute
+
 func watchImport(c *call, prefix string) error {
+	var last string
+	var printed time.Time
 	for {
 		i, err := status.Find(c.ctx, c.services.Ledger, prefix)
 		if err != nil {
 			return err
 		}
-		if c.json {
-			if err := json.NewEncoder(c.stdout).Encode(i); err != nil {
+		prefix = i.ID
+		if line := watchLine(i); line != last || time.Since(printed) >= sign {
+			last, printed = line, time.Now()
+			if err := printWatch(c, i, line); err != nil {
 				return err
 			}
-		} else {
-			fmt.Fprintf(c.stdout, "%s  %s: %d guests, %d invited, %d open  %s\n", time.Now().UTC().Format("15:04:05Z"), stateLine(i),
-				i.Guests, i.Invited, i.Open, outcomes(i))
 		}
 		if i.Settled() {
+			next(c, details{Import: i})
 			return nil
 		}
 		select {
 		case <-c.ctx.Done():
-			return nil
-		case <-time.After(2 * time.Second):
+			return nil // whoever stops watching has seen enough
+		case <-time.After(c.every):
 		}
 	}
 }
 
-// shown is how many guests are listed without -all.
-const shown = 50
+func watchLine(i status.Import) string {
+	if i.State == string(ledger.Held) || i.State == string(ledger.Staging) {
+		return fmt.Sprintf("%s, %s", stateLine(i), counted(i.Rows, "row"))
+	}
+	line := fmt.Sprintf("%s: %s, %d in the directory, %d open", stateLine(i), counted(i.Guests, "guest"), i.Invited, i.Open)
+	if done := outcomes(i); done != "" {
+		line += "; " + done
+	}
+	if w := waiting(i); w != "" {
+		line += "; waiting: " + w
+	}
+	return line
+}
 
-func showImport(c *call, prefix string, all bool) error {
-	i, err := status.Find(c.ctx, c.services.Ledger, prefix)
-	if err != nil {
-		return err
-	}
-	var guests []status.Guest
-	for g, err := range status.Guests(c.ctx, c.services.Ledger, i.ID) {
-		if err != nil {
-			return err
-		}
-		if !all && !c.json && len(guests) == shown {
-			break
-		}
-		guests = append(guests, g)
-	}
+func printWatch(c *call, i status.Import, line string) error {
 	if c.json {
-		return printJSON(c.stdout, struct {
-			status.Import
-			Details []status.Guest `json:"details"`
-		}{i, guests})
+		return json.NewEncoder(c.stdout).Encode(i)
 	}
-	printImport(c.stdout, i)
-	slices.SortFunc(guests, func(a, b status.Guest) int { return cmp.Compare(a.Lines[0], b.Lines[0]) })
-	if len(guests) > 0 {
-		fmt.Fprintln(c.stdout)
-		if err := status.PrintGuests(c.stdout, guests); err != nil {
-			return err
-		}
-	}
-	if n := i.Guests - len(guests); n > 0 && i.State != string(ledger.Held) {
-		fmt.Fprintf(c.stderr, "%d more guests: guestlist status %s -all\n", n, i.ID)
-	}
-	return nil
-}
-
-func printImport(w io.Writer, i status.Import) {
-	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	defer t.Flush()
-	row := func(name, value string) {
-		if value != "" {
-			fmt.Fprintf(t, "%s\t%s\n", name, value)
-		}
-	}
-	row("Import", i.ID)
-	row("Source", i.Source)
-	row("File", i.File)
-	row("Received", i.Received.UTC().Format(time.RFC3339))
-	row("State", stateLine(i))
-	row("Why", strings.ReplaceAll(i.Text, "-from IMPORT", "-from "+i.ID))
-	row("Rows", fmt.Sprintf("%d, %d of them rejected before anything was sent", i.Rows, i.RowsRejected))
-	row("Guests", fmt.Sprintf("%d, %d in the directory, %d open", i.Guests, i.Invited, i.Open))
-	row("Outcomes", outcomes(i))
-	if i.Reported > 0 {
-		row("Results", fmt.Sprintf("container results, %s (revision %d)", i.Results, i.Reported))
-	}
-	if len(i.Ask) > 0 {
-		var ask policy.Ask
-		if json.Unmarshal(i.Ask, &ask) == nil {
-			t.Flush()
-			fmt.Fprintf(w, "\nThe file asks for:\n")
-			policy.Propose(i.Source, ask).Describe(w)
-		}
-	}
-}
-
-func printJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
+	_, err := fmt.Fprintf(c.stdout, "%s  %s\n", time.Now().UTC().Format("15:04:05Z"), line)
+	return err
 }
