@@ -3,7 +3,6 @@ package status_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -132,13 +131,6 @@ func TestWhatAHeldFileAsksForIsShownWhileItIsHeld(t *testing.T) {
 		if err != nil || string(got.Ask) != want {
 			t.Errorf("%s: %s, %v; want %q", state, got.Ask, err, want)
 		}
-	}
-	held, err := status.Find(t.Context(), newLedger(t, ledger.Import{ID: "a", State: ledger.Held}), "a")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := json.Marshal(held); err != nil {
-		t.Errorf("a held import without an ask: %v", err)
 	}
 }
 

@@ -72,6 +72,28 @@ func TestWideTablesBend(t *testing.T) {
 	}
 }
 
+// TestTheWidestColumnGivesWayAndWordsStayWhole while there is another way.
+func TestTheWidestColumnGivesWayAndWordsStayWhole(t *testing.T) {
+	t.Parallel()
+	id, word, file := strings.Repeat("i", 30), strings.Repeat("w", 50), "two words"
+	table := &status.Table{Columns: []status.Column{{Title: "ID"}, {Title: "A", Bends: true}, {Title: "B", Bends: true}, {Title: "FILE", Bends: true}}}
+	table.Row(id, word, strings.Repeat("sentence ", 20), file)
+	lines := write(t, table)
+	if !strings.Contains(lines[1], word+"  sentence") || !strings.HasSuffix(lines[1], "  "+file) || utf8.RuneCountInString(lines[1]) > status.Width {
+		t.Errorf("got %q, want the long word and the file whole", lines[1])
+	}
+}
+
+func TestAWordThatIsTooLongIsCut(t *testing.T) {
+	t.Parallel()
+	table := &status.Table{Columns: []status.Column{{Title: "A", Bends: true}}}
+	table.Row(strings.Repeat("x", 200))
+	lines := write(t, table)
+	if len(lines) != 3 || len(lines[1]) != status.Width || lines[1]+lines[2] != strings.Repeat("x", 200) {
+		t.Errorf("got %q, want two full lines", lines)
+	}
+}
+
 func TestColumnsThatCannotBendMakeTheTableWide(t *testing.T) {
 	t.Parallel()
 	cell := strings.Repeat("x", 100)
