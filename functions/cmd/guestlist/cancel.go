@@ -36,7 +36,9 @@ func cancel(c *call, args []string) error {
 	if _, err := sweep.Cancel(c.ctx, c.services.Ledger, i.ID); err != nil {
 		return err
 	}
-	c.hint("Who was invited stays invited. Follow it with: guestlist status %s -watch", i.ID)
+	if i.Guests > 0 {
+		defer c.hint("Who was invited stays invited. Follow it with: guestlist status %s -watch", i.ID)
+	}
 	return c.say(map[string]any{"import": i.ID, "cancelled": true},
 		"Import %s is cancelled: nothing more is started for it, and what is open ends within a minute or two.", i.ID)
 }

@@ -97,14 +97,18 @@ func lettersList(c *call, args []string) error {
 		c.hint("No dead letters.")
 		return nil
 	}
-	return printLetters(c, all)
+	return printLetters(c, all, id == "")
 }
 
-func printLetters(c *call, all []letter) error {
-	t := status.Table{Indent: 2, Columns: []status.Column{{Title: "SINCE"}, {Title: "IMPORT"}, {Title: "FILE", Bends: true}, {Title: "LINES", Bends: true},
-		{Title: "GUEST", Bends: true}, {Title: "WHAT FAILED", Bends: true}}}
+// printLetters prints a table; the import and its file are columns of it only if there may be several.
+func printLetters(c *call, all []letter, mixed bool) error {
+	columns := []status.Column{{Title: "SINCE"}, {Title: "LINES", Bends: true}, {Title: "GUEST", Bends: true}, {Title: "WHAT FAILED", Bends: true}}
+	if mixed {
+		columns = append(columns, status.Column{Title: "IMPORT"}, status.Column{Title: "FILE", Bends: true})
+	}
+	t := status.Table{Indent: 2, Columns: columns}
 	for _, l := range all {
-		t.Row(day(l.Since), l.Import, l.File, lines(l.Lines), l.Guest, l.what())
+		t.Row(day(l.Since), lines(l.Lines), l.Guest, l.what(), l.Import, l.File)
 		t.Note(cmp.Or(l.Code, "unknown") + ": " + l.Text)
 	}
 	if err := t.Write(c.stdout); err != nil {

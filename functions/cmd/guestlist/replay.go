@@ -57,7 +57,7 @@ func replayEvent(c *call, number int64) error {
 	if err := c.replay().RunEvent(c.ctx, number); err != nil {
 		return err
 	}
-	c.hint("Its import appears in: guestlist status")
+	defer c.hint("Its import appears in: guestlist status")
 	return c.say(map[string]any{"event": number, "sent": true}, "Upload event %d was sent again.", number)
 }
 
@@ -81,7 +81,7 @@ func replayImport(c *call, prefix string, p picked) error {
 	if err != nil {
 		return err
 	}
-	c.hint("Follow it with: guestlist status %s -watch", i.ID)
+	defer c.hint("Follow it with: guestlist status %s -watch", i.ID)
 	if i.State == string(ledger.Broken) {
 		return c.say(res, "Import %s was started again.", i.ID)
 	}

@@ -56,11 +56,13 @@ func next(c *call, d details) {
 		add("give the file up", "guestlist cancel "+i.ID)
 	case !i.Settled():
 		add("follow it", "guestlist status "+i.ID+" -watch")
-		add("start nothing more", "guestlist cancel "+i.ID)
+		if i.State != "cancelled" {
+			add("start nothing more", "guestlist cancel "+i.ID)
+		}
 	case i.State == string(ledger.Broken):
 		add("start it again, when the cause is mended", "guestlist deadletters replay "+i.ID)
 	case d.Guests == nil:
-		add("who got what, and why not", "guestlist status "+i.ID)
+		add("what became of its rows, and why", "guestlist status "+i.ID)
 	case slices.ContainsFunc(d.Guests, failed):
 		add("what failed and can be sent again", "guestlist deadletters list "+i.ID)
 		add("send it again, when the cause is mended", "guestlist deadletters replay "+i.ID)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -48,6 +49,7 @@ func showImport(c *call, prefix string, all bool) error {
 	if err != nil {
 		return err
 	}
+	i.Text = exact(i)
 	d := details{Import: i, Guests: []status.Guest{}, Rejected: []rejected{}}
 	if i.State != string(ledger.Held) {
 		if d.Guests, err = guests(c, i, all || c.json); err != nil {
@@ -176,6 +178,12 @@ func rowsLine(i status.Import) string {
 	return fmt.Sprintf("%d, %d of them rejected before anything was sent", i.Rows, i.RowsRejected)
 }
 
+// exact returns an import's reason with commands that can be run as they stand.
+func exact(i status.Import) string {
+	from := fmt.Sprintf("guestlist source add %s -from ", i.Source)
+	return strings.NewReplacer(from+"IMPORT", from+i.ID, "guestlist approve IMPORT", from+i.ID).Replace(i.Text)
+}
+
 // because returns a reason without the command at its end: for a held file the exact one is printed below.
 func because(text string) string {
 	before, command := splitCommand(text)
@@ -225,13 +233,15 @@ func describe(w io.Writer, p policy.Policy, old *policy.Policy) {
 	}
 	for n, line := range description(p) {
 		mark := "  "
-		isNew := old != nil && n > 0 && !known[line] && (strings.HasPrefix(line, "    ") || !strings.Contains(line, ", by ") && !strings.HasSuffix(line, ":"))
-		if isNew {
+		if old != nil && n > 0 && !known[line] && !title.MatchString(line) {
 			mark = "+ "
 		}
 		fmt.Fprintln(w, mark+line)
 	}
 }
+
+// title is a line that only counts what follows.
+var title = regexp.MustCompile(`^  [^ ].*: \d+$`)
 
 func description(p policy.Policy) []string {
 	var b bytes.Buffer

@@ -126,7 +126,8 @@ func addFromImport(c *call, source, prefix string) error {
 	if json.Unmarshal(i.Ask, &ask) == nil {
 		printUnlisted(c.stderr, ask)
 	}
-	return addSource(c, p, fmt.Sprintf("Let source %q do this? %s has not been checked by anybody; compare ids with the Entra admin centre.", source, i.File))
+	fmt.Fprintln(c.stderr, "Whoever dropped the file wrote these ids: compare them with the Entra admin center first.")
+	return addSource(c, p, fmt.Sprintf("Let source %q do this?", source))
 }
 
 func addSource(c *call, p policy.Policy, question string) error {
@@ -138,7 +139,7 @@ func addSource(c *call, p policy.Policy, question string) error {
 		return err
 	}
 	if n > 0 {
-		defer c.hint("Follow them with: guestlist status")
+		defer c.hint("See how far they are with: guestlist status")
 	}
 	return c.say(map[string]any{"source": p.Source, "container": policy.Container(p.Source), "policy": true, "released": n},
 		"Source %q may drop files into container %s. %s judged again.", p.Source, policy.Container(p.Source), held(n))
