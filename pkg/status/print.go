@@ -16,10 +16,19 @@ func PrintGuests(w io.Writer, guests []Guest) error {
 	for _, g := range guests {
 		t.Row(lines(g.Lines), g.Address, dash(invited(g)), dash(access(g.Groups)), dash(access(g.Applications)), dash(outcome(g)))
 		if g.Code != "" {
-			t.Note(g.Code + ": " + g.Text)
+			t.Note(reason(g))
 		}
 	}
 	return t.Write(w)
+}
+
+// reason adds the request id where the text asks for it; elsewhere it would only be noise.
+func reason(g Guest) string {
+	text := g.Code + ": " + g.Text
+	if g.Request != "" && strings.Contains(g.Text, "request id") {
+		text += " Request id: " + g.Request
+	}
+	return text
 }
 
 func lines(all []int) string {
