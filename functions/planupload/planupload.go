@@ -17,7 +17,8 @@ func New(step customhandler.Step) customhandler.Function {
 		Step:          step,
 		Limit:         8,
 		Limits:        map[message.Kind]int{message.Stage: 1},
-		MaxDeliveries: 150, // the queue's own limit is 200
+		Patience:      5 * time.Second, // many files at once must not keep plans and events from the host's places
+		MaxDeliveries: 150,             // the queue's own limit is 200
 		Deadline:      25 * time.Minute,
 	}
 }

@@ -16,6 +16,7 @@ func New(step customhandler.Step) customhandler.Function {
 		Queue:    message.Reports,
 		Step:     step,
 		Limit:    2,
+		Patience: 5 * time.Second,
 		Deadline: 15 * time.Minute,
 	}
 }

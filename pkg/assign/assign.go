@@ -73,10 +73,16 @@ func (s *Step) Do(ctx context.Context, m message.Message) error {
 	if err != nil {
 		return err
 	}
+	if granted { // by this message, even if the sweep took it for lost meanwhile: the next one would find "already"
+		m.Generation = anyGeneration
+	}
 	return s.record(ctx, m, func(e *ledger.Entry, now time.Time) {
 		e.Targets[m.Target].End(outcome(granted, e), now)
 	})
 }
+
+// anyGeneration stands for the generation of a step that is still open, whatever it is.
+const anyGeneration = -1
 
 // again finishes a step that is recorded: a failure is dead-lettered again; what may have been lost is the report.
 func (s *Step) again(ctx context.Context, m message.Message, step ledger.Step) error {
@@ -111,7 +117,7 @@ func (s *Step) record(ctx context.Context, m message.Message, change func(*ledge
 	}
 	_, t, err := s.Ledger.UpdateEntry(ctx, m.Import, m.Guest, func(e *ledger.Entry) error {
 		step := e.Step(message.Assign, m.Target)
-		if change == nil || step == nil || step.Generation != m.Generation || step.State == ledger.Ended {
+		if change == nil || step == nil || step.State == ledger.Ended || step.Generation != m.Generation && m.Generation != anyGeneration {
 			return ledger.ErrUnchanged
 		}
 		change(e, now)

@@ -191,8 +191,11 @@ func (w *worker) record(ctx context.Context, f func(context.Context) error) erro
 func (w *worker) bury(ctx context.Context, inv Invocation, f *message.Failure) outcome {
 	err := w.dead.DeadLetter(ctx, w.Queue, inv.LockToken(), f.Code, f.Text)
 	if errors.Is(err, bus.ErrLockLost) {
-		// Either it is settled, or it comes again and is buried then; abandoning it could do no more.
-		return outcome{verdict: "lock-lost", level: slog.LevelError, err: fmt.Errorf("%w; not dead-lettered: %w", f, err)}
+		// Either it is settled, or it comes again and is buried then. Success would have the host complete a message whose
+		// lock is good after all, and leave a failure without a dead letter.
+		out := refused(inv, fmt.Errorf("%w; not dead-lettered: %w", f, err))
+		out.verdict = "lock-lost"
+		return out
 	}
 	if err != nil {
 		return refused(inv, fmt.Errorf("%v; its dead letter was refused: %w", f, err))

@@ -118,9 +118,9 @@ var verdicts = []verdict{
 	{name: "a refused dead letter is held, then abandoned", do: returns(never), deadErr: errBroker, status: 500,
 		calls: []string{"do", "failed group.unknown", "dead-letter"}, dead: "group.unknown|create the group", hold: 2 * time.Second,
 		verdict: "refused", level: "ERROR"},
-	{name: "a lost lock is left to the broker", do: returns(never), deadErr: fmt.Errorf("settle: %w", bus.ErrLockLost), status: 200,
+	{name: "a lost lock is left to the broker", do: returns(never), deadErr: fmt.Errorf("settle: %w", bus.ErrLockLost), status: 500,
 		calls: []string{"do", "failed group.unknown", "dead-letter"}, dead: "group.unknown|create the group",
-		verdict: "lock-lost", level: "ERROR"},
+		hold: 2 * time.Second, verdict: "lock-lost", level: "ERROR"},
 }
 
 func exactly(d time.Duration) [2]time.Duration { return [2]time.Duration{d, d} }

@@ -30,9 +30,11 @@ type Import struct {
 	Revision                          int // of the wanted results, from 1; a replay raises it
 	Reported                          int // revision of the last results written
 	Cancelled                         bool
-	Results                           string // path of the summary in container "results"
-	Ask                               string // JSON of policy.Ask, while held
-	Version                           string // opaque; set by the store
+	Results                           string    // path of the summary in container "results"
+	Ask                               string    // JSON of policy.Ask, while held
+	Run                               string    // the reading whose work files count; see [Import.Work]
+	ReportDue                         time.Time // before it the sweep asks for no report, since one is being written
+	Version                           string    // opaque; set by the store
 }
 
 // Phase is the state of an import's stage or plan message.
@@ -40,6 +42,10 @@ type Phase struct {
 	Generation int
 	Due        time.Time // when the message should act next; zero while none is under way
 }
+
+// Work returns the folder of the import's work files. Every reading writes into a folder of its own, so that two readings
+// at once, after a lost lock or by two generations, cannot mix their files.
+func (i Import) Work() string { return i.ID + "/" + i.Run }
 
 // Final reports whether the import ended without running: rejected, superseded or failed.
 func (i Import) Final() bool {

@@ -65,8 +65,8 @@ type Message struct {
 	Trace      string    `json:"-"` // W3C traceparent
 	First      time.Time `json:"-"` // when the first copy of this message was sent
 	Due        time.Time `json:"-"` // when the ledger expects the message to act; zero means First
-	Why        string    `json:"-"` // the reason of the present run of Laters
-	Since      time.Time `json:"-"` // when that run began; budgets are measured from here
+	Why        string    `json:"-"` // the reason of the last Later with a budget
+	Since      time.Time `json:"-"` // when it was first given; its budget is measured from here
 
 	// At is the earliest time of delivery; zero means now. It is not read back.
 	At time.Time `json:"-"`
@@ -124,7 +124,7 @@ func key(digits int, parts ...string) string {
 	for _, s := range parts {
 		fmt.Fprintf(h, "%d:%s", len(s), s)
 	}
-	return hex.EncodeToString(h.Sum(nil))[:digits]
+	return hex.EncodeToString(h.Sum(nil)[:digits/2])
 }
 
 // NewReport returns a report message for the import of m. Its id is random: results are written idempotently, and a

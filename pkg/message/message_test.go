@@ -151,13 +151,16 @@ func TestLaterHasABudgetPerReason(t *testing.T) {
 		if next.Delay != m.Delay+1 || !next.At.Equal(now.Add(l.After)) || next.Attempt != m.Attempt {
 			t.Fatalf("copy %d: %+v", n, next)
 		}
-		if n == 5 { // another reason in between starts the budget anew
+		if n == 5 { // a reason without a budget in between does not start it anew
 			next, _ = next.Delayed(&message.Later{After: time.Minute, Why: "throttled"}, next.At)
 		}
 		m, now = next, next.At
 	}
-	if n < 20 || n > 22 {
-		t.Errorf("gave up after %d copies; want 15 after the reason changed", n)
+	if now.Sub(at) != l.Budget || n != 14 {
+		t.Errorf("gave up after %d copies and %s; want 14 of this reason, one of another, and %s", n, now.Sub(at), l.Budget)
+	}
+	if _, spent := m.Delayed(&message.Later{After: time.Minute, Why: "another", Budget: time.Minute}, now); spent != nil {
+		t.Error("another reason with a budget has a budget of its own")
 	}
 }
 

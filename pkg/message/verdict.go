@@ -61,9 +61,10 @@ func Backoff(attempt int) time.Duration {
 	return rand.N(ceiling) + time.Millisecond
 }
 
-// Delayed returns the copy of m to send for a Later at time now, or the Failure if its budget is spent.
+// Delayed returns the copy of m to send for a Later at time now, or the Failure if its budget is spent. A budget runs on
+// while the message waits for other reasons that have none: throttling in between must not make it endless.
 func (m Message) Delayed(l *Later, now time.Time) (Message, *Failure) {
-	if m.Why != l.Why || m.Since.IsZero() {
+	if l.Budget > 0 && (m.Why != l.Why || m.Since.IsZero()) {
 		m.Why, m.Since = l.Why, now
 	}
 	if l.Budget > 0 && now.Sub(m.Since) >= l.Budget {

@@ -17,6 +17,7 @@ func (r *reading) judge(w *work.Writer, row csvfile.Row) error {
 	out := work.Row{Line: row.Line, Cells: row.Cells, Address: row.Email, DisplayName: row.DisplayName, Text: row.Text,
 		RedirectURL: row.RedirectURL, CC: row.CC, Language: row.Language,
 		Warnings: failures(row.Warnings), Problems: append(failures(row.Problems), failures(v.Problems)...)}
+	out.Problems = append(out.Problems, tooLong(row)...)
 	if len(out.Problems) == 0 {
 		targets, problems, err := r.targets(v.Targets)
 		if err != nil {
@@ -28,7 +29,7 @@ func (r *reading) judge(w *work.Writer, row csvfile.Row) error {
 		r.rejected++
 	} else {
 		out.Guest = message.GuestKey(out.Address)
-		r.guests[out.Guest] = struct{}{}
+		r.seen(out.Guest)
 	}
 	if err := w.Add(out); err != nil {
 		return storage(err)
@@ -39,7 +40,7 @@ func (r *reading) judge(w *work.Writer, row csvfile.Row) error {
 func failures(problems []csvfile.Problem) []message.Failure {
 	var out []message.Failure
 	for _, p := range problems {
-		out = append(out, message.Failure{Code: p.Code, Text: p.Text})
+		out = append(out, message.Failure{Code: p.Code, Text: clip(p.Text, maxReason)})
 	}
 	return out
 }
@@ -69,8 +70,8 @@ func (r *reading) targets(asked []policy.Target) ([]ledger.Target, []message.Fai
 func (r *reading) target(t policy.Target) (judged, error) {
 	lt := ledger.Target{Kind: ledger.TargetKind(t.Kind), ID: t.ID, Name: t.Name, Role: t.Role}
 	if t.Problem != nil {
-		lt.ID, lt.Name = t.Asked, ""
-		return judged{lt, &message.Failure{Code: t.Problem.Code, Text: t.Problem.Text}}, nil
+		lt.ID, lt.Name = clip(t.Asked, maxName), ""
+		return judged{lt, &message.Failure{Code: t.Problem.Code, Text: clip(t.Problem.Text, maxReason)}}, nil
 	}
 	if j, ok := r.judged[lt.Key()]; ok {
 		return j, nil

@@ -40,7 +40,7 @@ func (p *Planner) plan(ctx context.Context, m message.Message) error {
 	case i.State != ledger.Planning:
 		return nil
 	}
-	parts, err := work.Parts(ctx, p.Blobs, i.ID)
+	parts, err := work.Parts(ctx, p.Blobs, i.Work())
 	if err != nil {
 		return storage(err)
 	}
@@ -84,7 +84,7 @@ func (p *Planner) part(ctx context.Context, i ledger.Import, m *message.Message)
 func (p *Planner) insert(ctx context.Context, i ledger.Import, part int) (int, error) {
 	var order []string
 	rows := map[string][]work.Row{}
-	for r, err := range work.Rows(ctx, p.Blobs, i.ID, part) {
+	for r, err := range work.Rows(ctx, p.Blobs, i.Work(), part) {
 		if err != nil {
 			return 0, storage(err)
 		}
@@ -119,7 +119,7 @@ func (p *Planner) send(ctx context.Context, i ledger.Import, m *message.Message)
 		if err != nil {
 			return false, ledger.Unreachable(err)
 		}
-		if t.InviteSent+len(guests) > p.window() {
+		if t.InviteSent+len(guests) > p.window() || t.TargetsSent >= max(p.Targets, page) {
 			return false, nil
 		}
 		if err := p.sendPage(ctx, i, guests); err != nil {

@@ -48,6 +48,9 @@ type Planner struct {
 	Directory Directory
 	// Window is how many invitations of one import may be on their way at a time.
 	Window int
+	// Targets is how many assignments of one import may be on their way before no more invitations are sent: a queue
+	// longer than the sweep's patience would be taken for lost.
+	Targets int
 	// RedirectURL is where guests land whose row names no page.
 	RedirectURL string
 	// Now is this process's clock; it measures a turn of planning, nothing that other processes see.

@@ -2,6 +2,8 @@ package plan
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,6 +37,9 @@ func (p *Planner) stage(ctx context.Context, m message.Message) error {
 	case i.State != ledger.Staging || i.Cancelled:
 		return nil
 	}
+	if err := p.begin(ctx, i); err != nil {
+		return err
+	}
 	file, _, err := p.Blobs.Open(ctx, i.Container, i.Path, i.ETag)
 	if err != nil {
 		return p.gone(ctx, i, m, err)
@@ -44,11 +49,30 @@ func (p *Planner) stage(ctx context.Context, m message.Message) error {
 	if err != nil {
 		return err
 	}
-	r := &reading{Planner: p, ctx: ctx, i: i, policy: pol, held: held, judged: map[string]judged{}, guests: map[string]struct{}{}}
+	r := &reading{Planner: p, ctx: ctx, i: i, policy: pol, held: held, run: rand.Text(), judged: map[string]judged{}, guests: map[guestKey]struct{}{}}
 	if err := r.read(file); err != nil {
 		return p.unread(ctx, i, m, err)
 	}
 	return p.staged(ctx, i, r)
+}
+
+// begin tells the sweep that the stage is under way: reading a big file takes a good part of the sweep's patience.
+func (p *Planner) begin(ctx context.Context, i ledger.Import) error {
+	now, err := p.Ledger.Now(ctx)
+	if err != nil {
+		return ledger.Unreachable(err)
+	}
+	_, err = p.Ledger.UpdateImport(ctx, i.ID, func(j *ledger.Import) error {
+		if j.State != ledger.Staging || j.Stage.Generation != i.Stage.Generation {
+			return ledger.ErrUnchanged
+		}
+		j.Stage.Due = now
+		return nil
+	})
+	if err != nil {
+		return ledger.Unreachable(err)
+	}
+	return nil
 }
 
 // gone handles a blob that cannot be opened as the version that the event named.
@@ -136,7 +160,7 @@ func (p *Planner) staged(ctx context.Context, i ledger.Import, r *reading) error
 	slog.InfoContext(ctx, "file read", slog.Int("rows", r.rows), slog.Int("rejected", r.rejected), slog.Int("guests", len(r.guests)))
 	return p.advance(ctx, i, func(j *ledger.Import) {
 		j.State, j.Code, j.Text, j.Ask = ledger.Planning, "", "", ""
-		j.Rows, j.RowsRejected, j.Stage.Due = r.rows, r.rejected, time.Time{}
+		j.Rows, j.RowsRejected, j.Run, j.Stage.Due = r.rows, r.rejected, r.run, time.Time{}
 		j.Plan = ledger.Phase{Generation: 1, Due: now}
 	})
 }
@@ -168,8 +192,9 @@ type reading struct {
 	held   *message.Failure // why the file is held; set before or by the reading
 	ask    policy.Ask
 
+	run            string // of the folder of its work files
 	rows, rejected int
-	guests         map[string]struct{}
+	guests         map[guestKey]struct{}
 	judged         map[string]judged // targets that the directory was asked about
 }
 
@@ -188,7 +213,7 @@ func (r *reading) read(file io.Reader) error {
 	if r.held != nil {
 		return r.each(csv, r.count)
 	}
-	w := work.NewWriter(r.ctx, r.Blobs, r.i.ID)
+	w := work.NewWriter(r.ctx, r.Blobs, ledger.Import{ID: r.i.ID, Run: r.run}.Work())
 	defer w.Abort()
 	if err := r.each(csv, func(row csvfile.Row) error { return r.judge(w, row) }); err != nil {
 		return err
@@ -229,7 +254,16 @@ func (r *reading) each(csv *csvfile.Reader, do func(csvfile.Row) error) error {
 // count only looks at a row of a file that is held: how many guests there are is part of what it asks for.
 func (r *reading) count(row csvfile.Row) error {
 	if !row.Refused() {
-		r.guests[message.GuestKey(row.Email)] = struct{}{}
+		r.seen(message.GuestKey(row.Email))
 	}
 	return nil
+}
+
+// guestKey is a guest key in binary: a file of a million guests must fit into memory.
+type guestKey [16]byte
+
+func (r *reading) seen(guest string) {
+	var k guestKey
+	_, _ = hex.Decode(k[:], []byte(guest)) // guest keys are hexadecimal
+	r.guests[k] = struct{}{}
 }

@@ -9,6 +9,7 @@ package replay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -51,6 +52,9 @@ func (r *Replay) Run(ctx context.Context, sel Selection) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("import %s: %w", sel.Import, err)
 	}
+	if err := r.ending(ctx, i); err != nil {
+		return Result{}, err
+	}
 	if i.State == ledger.Broken {
 		return r.restart(ctx, i)
 	}
@@ -66,15 +70,39 @@ func (r *Replay) Run(ctx context.Context, sel Selection) (Result, error) {
 		return Result{}, fmt.Errorf("raise the revision of import %s: %w", i.ID, err)
 	}
 	res := Result{Import: i.ID, Revision: i.Revision, Guests: len(guests)}
-	for page := range slices.Chunk(guests, batch) {
-		n, err := r.reopen(ctx, &i, page, sel)
-		res.Messages, res.Revision = res.Messages+n, i.Revision
-		if err != nil {
-			return res, err
-		}
+	if err := r.pages(ctx, &i, guests, sel, &res); err != nil {
+		return res, err
 	}
 	res.Removed, err = r.Tidy(ctx)
 	return res, err
+}
+
+// pages reopens guests, some at a time.
+func (r *Replay) pages(ctx context.Context, i *ledger.Import, guests []string, sel Selection, res *Result) error {
+	for page := range slices.Chunk(guests, batch) {
+		n, err := r.reopen(ctx, i, page, sel)
+		res.Messages, res.Revision = res.Messages+n, i.Revision
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ending refuses to replay an import that is being cancelled: its open guests would be invited after all.
+func (r *Replay) ending(ctx context.Context, i ledger.Import) error {
+	if !i.Cancelled {
+		return nil
+	}
+	t, err := r.Ledger.Tally(ctx, i.ID)
+	if err != nil {
+		return fmt.Errorf("tally of import %s: %w", i.ID, err)
+	}
+	if t.Open > 0 {
+		return &message.Failure{Code: "replay.cancelling", Text: fmt.Sprintf("Import %s was cancelled and %d of its guests have not ended yet. "+
+			"Nothing was changed. Wait until \"guestlist status %s\" shows none open, then replay.", i.ID, t.Open, i.ID)}
+	}
+	return nil
 }
 
 // Count returns how many guests Run would send something for. For an import that failed as a whole it is 0.
@@ -86,7 +114,7 @@ func (r *Replay) Count(ctx context.Context, sel Selection) (int, error) {
 func raise(i *ledger.Import) error {
 	i.Revision++
 	i.Cancelled = false
-	i.Finished = time.Time{}
+	i.Finished, i.ReportDue = time.Time{}, time.Time{}
 	return nil
 }
 
@@ -96,6 +124,7 @@ func (r *Replay) restart(ctx context.Context, i ledger.Import) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	why := Selection{Import: i.ID, Code: i.Code} // those that failed with the plan
 	i, err = r.Ledger.UpdateImport(ctx, i.ID, func(i *ledger.Import) error {
 		if i.State != ledger.Broken {
 			return ledger.ErrUnchanged
@@ -115,6 +144,14 @@ func (r *Replay) restart(ctx context.Context, i ledger.Import) (Result, error) {
 		return Result{}, fmt.Errorf("send the %s message of import %s: %w", i.State, i.ID, err)
 	}
 	res := Result{Import: i.ID, Revision: i.Revision, Messages: 1}
+	guests, err := r.failed(ctx, why)
+	if err != nil {
+		return res, err
+	}
+	if err := r.pages(ctx, &i, guests, why, &res); err != nil {
+		return res, err
+	}
+	res.Guests = len(guests)
 	res.Removed, err = r.Tidy(ctx)
 	return res, err
 }
@@ -178,11 +215,13 @@ func (r *Replay) reopen(ctx context.Context, i *ledger.Import, guests []string, 
 		}
 		return nil
 	})
-	if err != nil {
-		return 0, fmt.Errorf("reopen guests of import %s: %w", i.ID, err)
+	// Part of the guests may be open even after an error.
+	kept, kerr := r.Ledger.UpdateImport(context.WithoutCancel(ctx), i.ID, keepOpen)
+	if kerr == nil {
+		*i = kept
 	}
-	if *i, err = r.Ledger.UpdateImport(ctx, i.ID, keepOpen); err != nil {
-		return 0, fmt.Errorf("keep import %s open: %w", i.ID, err)
+	if err := errors.Join(err, kerr); err != nil {
+		return 0, fmt.Errorf("reopen guests of import %s: %w", i.ID, err)
 	}
 	var msgs []message.Message
 	for _, e := range changed {
@@ -202,6 +241,7 @@ func keepOpen(i *ledger.Import) error {
 		i.Revision++
 		i.Finished = time.Time{}
 	}
+	i.ReportDue = time.Time{}
 	return nil
 }
 

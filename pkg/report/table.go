@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"container/heap"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,12 +37,13 @@ type table struct {
 	step      *Step
 	i         ledger.Import
 	header    []string
+	run       string // keeps two reports of an import, written at once, out of each other's files
 	toCorrect int
 }
 
 func (s *Step) newTable(ctx context.Context, i ledger.Import) (*table, error) {
-	header, err := work.Header(ctx, s.Blobs, i.ID)
-	return &table{ctx: ctx, step: s, i: i, header: header}, err
+	header, err := work.Header(ctx, s.Blobs, i.Work())
+	return &table{ctx: ctx, step: s, i: i, header: header, run: rand.Text()}, err
 }
 
 func (t *table) write(sum *Summary) error {
@@ -60,7 +62,7 @@ func (t *table) write(sum *Summary) error {
 }
 
 func (t *table) partPath(part int) string {
-	return work.Path(t.i.ID, fmt.Sprintf("report-r%d-%02d.jsonl", t.i.Revision, part))
+	return work.Path(t.i.Work(), fmt.Sprintf("report-%s-%02d.jsonl", t.run, part))
 }
 
 // join writes the lines of one part to a work file; false means that the part has no rows.
@@ -68,7 +70,7 @@ func (t *table) join(part int) (bool, error) {
 	var entries map[string]ledger.Entry
 	var blob blobstore.Writer
 	var enc *json.Encoder
-	for r, err := range work.Rows(t.ctx, t.step.Blobs, t.i.ID, part) {
+	for r, err := range work.Rows(t.ctx, t.step.Blobs, t.i.Work(), part) {
 		if err == nil && blob == nil {
 			entries, err = t.entries(part)
 		}
@@ -154,7 +156,7 @@ func (t *table) joined(part int) iter.Seq2[line, error] {
 
 func (t *table) rejected() iter.Seq2[line, error] {
 	return func(yield func(line, error) bool) {
-		for r, err := range work.Rows(t.ctx, t.step.Blobs, t.i.ID, work.Rejected) {
+		for r, err := range work.Rows(t.ctx, t.step.Blobs, t.i.Work(), work.Rejected) {
 			l := line{Line: r.Line, Cells: r.Cells, Outcome: ledger.Rejected}
 			l.explain(append(r.Problems, r.Warnings...))
 			if !yield(l, err) {

@@ -43,6 +43,7 @@ type Import struct {
 	Revision     int                    `json:"revision"`
 	Reported     int                    `json:"reported"`
 	Results      string                 `json:"results,omitempty"` // path of the summary in container results
+	Work         string                 `json:"-"`                 // folder of the work files
 	Ask          json.RawMessage        `json:"ask,omitempty"`     // what a held file asks for
 }
 
@@ -90,7 +91,7 @@ func Find(ctx context.Context, l Ledger, prefix string) (Import, error) {
 
 func view(ctx context.Context, l Ledger, i ledger.Import) (Import, error) {
 	v := Import{ID: i.ID, Source: i.Source, File: i.Path, Received: i.Created, Finished: i.Finished, State: stateOf(i), Code: i.Code,
-		Text: i.Text, Rows: i.Rows, RowsRejected: i.RowsRejected, Guests: i.GuestsPlanned, Revision: i.Revision, Reported: i.Reported, Results: i.Results}
+		Text: i.Text, Rows: i.Rows, RowsRejected: i.RowsRejected, Guests: i.GuestsPlanned, Revision: i.Revision, Reported: i.Reported, Results: i.Results, Work: i.Work()}
 	if i.State == ledger.Held && i.Ask != "" {
 		v.Ask = json.RawMessage(i.Ask)
 	}

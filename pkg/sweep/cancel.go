@@ -15,7 +15,7 @@ func Cancel(ctx context.Context, l ledger.Imports, id string) (ledger.Import, er
 		switch {
 		case i.Cancelled:
 			return ledger.ErrUnchanged
-		case i.Final() || !i.Open():
+		case !i.Open() || i.Final() && i.State != ledger.Broken:
 			return &message.Failure{Code: "import.ended", Text: fmt.Sprintf("Import %s has ended; there is nothing left to cancel.", id)}
 		}
 		i.Cancelled = true

@@ -72,8 +72,10 @@ func (s *Sweep) Run(ctx context.Context) error {
 
 func (s *Sweep) one(ctx context.Context, i ledger.Import, now time.Time) error {
 	switch {
+	case i.State == ledger.Broken:
+		return s.broken(ctx, i, now)
 	case i.Final():
-		return s.Bus.Send(ctx, i.Message())
+		return s.report(ctx, i, now)
 	case i.State == ledger.Held, i.State == ledger.Staging:
 		return s.staging(ctx, i, now)
 	case i.State == ledger.Planning:
@@ -87,10 +89,73 @@ func (s *Sweep) one(ctx context.Context, i ledger.Import, now time.Time) error {
 		return err
 	}
 	t, err := s.Ledger.Tally(ctx, i.ID)
-	if err != nil || t.Open > 0 {
+	switch {
+	case err != nil:
+		return err
+	case t.InvitePlanned > 0 && !i.Cancelled:
+		return s.replan(ctx, i, now)
+	case t.Open > 0:
+		return nil
+	}
+	return s.report(ctx, i, now)
+}
+
+// report asks for the results, unless they were asked for a short while ago: writing those of a big import takes minutes.
+func (s *Sweep) report(ctx context.Context, i ledger.Import, now time.Time) error {
+	if now.Before(i.ReportDue) {
+		return nil
+	}
+	_, err := s.Ledger.UpdateImport(ctx, i.ID, func(i *ledger.Import) error {
+		i.ReportDue = now.Add(s.StaleAfter / 2)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return s.Bus.Send(ctx, message.NewReport(message.Message{Import: i.ID, Source: i.Source}))
+}
+
+// replan sends the plan again of an import that runs while some of its guests were never sent: a plan that saw it
+// cancelled stopped early, and a replay took the cancel back.
+func (s *Sweep) replan(ctx context.Context, i ledger.Import, now time.Time) error {
+	i, err := s.Ledger.UpdateImport(ctx, i.ID, func(i *ledger.Import) error {
+		if i.State != ledger.Running || i.Cancelled {
+			return ledger.ErrUnchanged
+		}
+		i.State, i.Plan = ledger.Planning, ledger.Phase{Generation: i.Plan.Generation + 1, Due: now}
+		return nil
+	})
+	if err != nil || i.State != ledger.Planning {
 		return err
 	}
 	return s.Bus.Send(ctx, i.Message())
+}
+
+// broken ends an import whose plan failed midway: who was sent goes on, who was not ends with the plan's reason, and the
+// results are written when all have ended. A replay plans the rest.
+func (s *Sweep) broken(ctx context.Context, i ledger.Import, now time.Time) error {
+	why := &message.Failure{Code: i.Code, Text: i.Text}
+	err := s.end(ctx, i, func(e *ledger.Entry) bool {
+		if i.Cancelled {
+			e.EndAll(ledger.Cancelled, &cancelled, now)
+		} else if e.Invite.State == ledger.Planned {
+			e.EndAll(ledger.Failed, why, now)
+		} else {
+			return false
+		}
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.stale(ctx, i, now); err != nil {
+		return err
+	}
+	t, err := s.Ledger.Tally(ctx, i.ID)
+	if err != nil || t.Open > 0 {
+		return err
+	}
+	return s.report(ctx, i, now)
 }
 
 // staging ends a cancelled import that has no entries yet; otherwise it looks for a lost stage message.
@@ -145,6 +210,14 @@ func (s *Sweep) phase(ctx context.Context, i ledger.Import, now time.Time) error
 
 // cancel ends everything that is open.
 func (s *Sweep) cancel(ctx context.Context, i ledger.Import, now time.Time) error {
+	return s.end(ctx, i, func(e *ledger.Entry) bool {
+		e.EndAll(ledger.Cancelled, &cancelled, now)
+		return true
+	})
+}
+
+// end changes the open entries of an import; change says whether it changed one.
+func (s *Sweep) end(ctx context.Context, i ledger.Import, change func(*ledger.Entry) bool) error {
 	for part := range ledger.Parts {
 		var open []string
 		for e, err := range s.Ledger.ListEntries(ctx, i.ID, part, "") {
@@ -159,10 +232,9 @@ func (s *Sweep) cancel(ctx context.Context, i ledger.Import, now time.Time) erro
 			continue
 		}
 		_, err := s.Ledger.UpdateEntries(ctx, i.ID, open, func(e *ledger.Entry) error {
-			if e.Ended() {
+			if e.Ended() || !change(e) {
 				return ledger.ErrUnchanged
 			}
-			e.EndAll(ledger.Cancelled, &cancelled, now)
 			return nil
 		})
 		if err != nil {

@@ -2,9 +2,6 @@ package sweep_test
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -13,7 +10,6 @@ import (
 
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/message"
-	"guestlist/pkg/sweep"
 )
 
 func TestLostMessagesAreSentAgainWithANewGeneration(t *testing.T) {
@@ -170,87 +166,6 @@ func TestReportIsAskedForWhereItIsDue(t *testing.T) {
 	}
 }
 
-func TestCancelledBeforeAnythingWasPlannedIsRefused(t *testing.T) {
-	t.Parallel()
-	for _, state := range []ledger.ImportState{ledger.Staging, ledger.Held} {
-		w := newWorld(t)
-		w.imports(ledger.Import{ID: "a", State: state, Stage: ledger.Phase{Generation: 1, Due: w.now}})
-		w.cancel("a")
-		got := w.run()
-		i := w.get("a")
-		if i.State != ledger.Refused || i.Code != "import.cancelled" || i.Text == "" || !i.Stage.Due.IsZero() {
-			t.Errorf("%s became %+v", state, i)
-		}
-		if len(got) != 1 || got[0].Kind != message.Report {
-			t.Errorf("%s: sent %+v, want a report", state, briefs(got))
-		}
-	}
-}
-
-// TestCancelledPlanComesToAnEnd: the planner itself notices the cancel, so its lost message matters still.
-func TestCancelledPlanComesToAnEnd(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.imports(ledger.Import{ID: "a", State: ledger.Planning, Plan: ledger.Phase{Generation: 1, Due: w.now}}, guest(0, sent(w.now)))
-	w.cancel("a")
-	got := briefs(w.later(staleAfter + time.Second))
-	if diff := cmp.Diff([]brief{{message.Plan, "a", "", 0, 2}}, got); diff != "" {
-		t.Errorf("sent, -want +got:\n%s", diff)
-	}
-}
-
-func TestCancelEndsWhatIsOpenAndKeepsWhatIsDone(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	planned := ledger.Step{Generation: 1, State: ledger.Planned}
-	w.imports(ledger.Import{ID: "a", State: ledger.Running},
-		guest(0, ended(ledger.Done), ended(ledger.Already), sent(w.now)),
-		guest(1, sent(w.now.Add(-time.Hour)), planned),
-		guest(2, ended(ledger.Done), ended(ledger.Failed)),
-		guest(3, ledger.Step{Generation: 1, State: ledger.Waiting, Wait: "rate"}))
-	w.cancel("a")
-	untouched := w.entry("a", 2)
-	got := w.run()
-	if len(got) != 1 || got[0].Kind != message.Report {
-		t.Errorf("sent %+v, want only a report", briefs(got))
-	}
-	if diff := cmp.Diff(untouched, w.entry("a", 2)); diff != "" {
-		t.Errorf("a guest that had ended changed:\n%s", diff)
-	}
-	e := w.entry("a", 0)
-	if e.UserID != "user-0" || e.Invite.Outcome != ledger.Done || e.Targets[0].Outcome != ledger.Already {
-		t.Errorf("what was done became %+v", e)
-	}
-	for _, s := range []ledger.Step{e.Targets[1].Step, w.entry("a", 1).Invite, w.entry("a", 1).Targets[0].Step, w.entry("a", 3).Invite} {
-		if s.State != ledger.Ended || s.Outcome != ledger.Cancelled || s.Code != "import.cancelled" || !s.At.Equal(w.now) {
-			t.Errorf("an open step became %+v, want cancelled now", s)
-		}
-	}
-}
-
-func TestCancelOfWhatHasEndedSaysSo(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.imports(ledger.Import{ID: "finished", State: ledger.Running, Reported: 1})
-	w.imports(ledger.Import{ID: "refused", State: ledger.Refused})
-	for _, id := range []string{"finished", "refused"} {
-		_, err := sweep.Cancel(t.Context(), w.ledger, id)
-		f, ok := errors.AsType[*message.Failure](err)
-		if !ok || f.Code != "import.ended" || !strings.Contains(f.Text, id) || w.get(id).Cancelled {
-			t.Errorf("%s: %v, cancelled %t; want import.ended and no change", id, err, w.get(id).Cancelled)
-		}
-	}
-	if _, err := sweep.Cancel(t.Context(), w.ledger, "unknown"); !errors.Is(err, ledger.ErrNotFound) {
-		t.Errorf("unknown: %v", err)
-	}
-	w.imports(ledger.Import{ID: "running", State: ledger.Running})
-	w.cancel("running")
-	w.cancel("running") // twice is no error
-	if !w.get("running").Cancelled {
-		t.Error("the running import was not cancelled")
-	}
-}
-
 func TestSweepsAtOnceSendEachLostMessageOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -289,69 +204,5 @@ func TestSweepsAtOnceSendEachLostMessageOnce(t *testing.T) {
 	}
 	if g := w.get("b").Stage.Generation; g != 2 {
 		t.Errorf("stage has generation %d, want 2", g)
-	}
-}
-
-func TestOneBadImportDoesNotStopTheOthers(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	for _, id := range []string{"a", "bad", "c"} {
-		w.imports(ledger.Import{ID: id, State: ledger.Running}, guest(0, sent(w.now)))
-	}
-	w.now = w.now.Add(time.Hour)
-	s := w.sweep()
-	s.Ledger = broken{Store: w.ledger, bad: map[string]bool{"bad": true}}
-	err := s.Run(t.Context())
-	if !errors.Is(err, errLedger) || !strings.Contains(fmt.Sprint(err), "bad") {
-		t.Errorf("got %v, want an error that names the import", err)
-	}
-	want := []brief{{message.Invite, "a", guestOf(0), 0, 2}, {message.Invite, "c", guestOf(0), 0, 2}}
-	if diff := cmp.Diff(want, briefs(w.take())); diff != "" || w.tidied != 1 {
-		t.Errorf("tidied %d times; sent, -want +got:\n%s", w.tidied, diff)
-	}
-}
-
-func TestListThatBreaksOffIsAnErrorAfterWhatCouldBeDone(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.imports(ledger.Import{ID: "a", State: ledger.Running})
-	s := w.sweep()
-	s.Ledger = broken{Store: w.ledger, list: true}
-	if err := s.Run(t.Context()); !errors.Is(err, errLedger) || len(w.take()) != 1 || w.tidied != 1 {
-		t.Errorf("got %v, tidied %d times; want the error, one report and a tidy", err, w.tidied)
-	}
-}
-
-func TestTidyIsCalledEachTimeAndItsErrorIsTold(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.run()
-	w.run()
-	if w.tidied != 2 {
-		t.Errorf("tidied %d times in two sweeps", w.tidied)
-	}
-	s := w.sweep()
-	s.Tidy = func(context.Context) (int, error) { return 3, errLedger }
-	if err := s.Run(t.Context()); !errors.Is(err, errLedger) {
-		t.Errorf("got %v", err)
-	}
-}
-
-// TestRefusedMessagesAreSentByALaterSweep: the entry was raised, the message was not sent.
-func TestRefusedMessagesAreSentByALaterSweep(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.imports(ledger.Import{ID: "a", State: ledger.Running}, guest(0, sent(w.now)))
-	w.now = w.now.Add(time.Hour)
-	w.bus.Refuse(errLedger)
-	if err := w.sweep().Run(t.Context()); !errors.Is(err, errLedger) {
-		t.Fatalf("got %v, want the broker's error", err)
-	}
-	w.bus.Refuse(nil)
-	if got := w.run(); got != nil {
-		t.Errorf("sent %+v; it cannot be told from one that was accepted", briefs(got))
-	}
-	if got := w.later(staleAfter + time.Second); len(got) != 1 || got[0].Generation != 3 {
-		t.Errorf("sent %+v, want generation 3", briefs(got))
 	}
 }

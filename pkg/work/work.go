@@ -2,8 +2,8 @@
 // reporting on it: the judged rows, as JSON lines, divided by guest key into [ledger.Parts] parts, and one file of
 // rejected rows. Within a part the rows have the order of the upload. A part without rows has no file.
 //
-// Files are written whole or not at all and always under the same names, so that a stage that is repeated after a crash
-// overwrites what the first one left.
+// Files are written whole or not at all. Each reading of an upload writes into a folder of its own, and the import says
+// which one counts: see [ledger.Import.Work].
 package work
 
 import (
@@ -50,17 +50,17 @@ type Blobs interface {
 	Delete(ctx context.Context, container, path string) error
 }
 
-// Path returns the path of a file of an import in [Container].
-func Path(importID, name string) string { return importID + "/" + name }
+// Path returns the path of a file of a work folder in [Container].
+func Path(folder, name string) string { return folder + "/" + name }
 
 // Parts reports which parts of an import have rows.
-func Parts(ctx context.Context, blobs Blobs, importID string) (parts [ledger.Parts]bool, err error) {
-	for b, err := range blobs.List(ctx, Container, Path(importID, "part-")) {
+func Parts(ctx context.Context, blobs Blobs, folder string) (parts [ledger.Parts]bool, err error) {
+	for b, err := range blobs.List(ctx, Container, Path(folder, "part-")) {
 		if err != nil {
-			return parts, fmt.Errorf("list the parts of import %s: %w", importID, err)
+			return parts, fmt.Errorf("list the parts in %s: %w", folder, err)
 		}
 		var n int
-		if _, err := fmt.Sscanf(b.Path, Path(importID, "part-%02d.jsonl"), &n); err == nil && n >= 0 && n < ledger.Parts {
+		if _, err := fmt.Sscanf(b.Path, Path(folder, "part-%02d.jsonl"), &n); err == nil && n >= 0 && n < ledger.Parts {
 			parts[n] = true
 		}
 	}
@@ -78,10 +78,10 @@ const headerName = "header.json"
 
 // Writer writes the work files of one import. It is used by one goroutine.
 type Writer struct {
-	ctx      context.Context
-	blobs    Blobs
-	importID string
-	parts    [ledger.Parts + 1]*part
+	ctx    context.Context
+	blobs  Blobs
+	folder string
+	parts  [ledger.Parts + 1]*part
 }
 
 type part struct {
@@ -90,16 +90,16 @@ type part struct {
 }
 
 // NewWriter starts the work files of an import. Close or Abort must be called.
-func NewWriter(ctx context.Context, blobs Blobs, importID string) *Writer {
-	return &Writer{ctx: ctx, blobs: blobs, importID: importID}
+func NewWriter(ctx context.Context, blobs Blobs, folder string) *Writer {
+	return &Writer{ctx: ctx, blobs: blobs, folder: folder}
 }
 
 // Header writes the column names of the upload.
 func (w *Writer) Header(names []string) error {
-	blob := w.blobs.Create(w.ctx, Container, Path(w.importID, headerName))
+	blob := w.blobs.Create(w.ctx, Container, Path(w.folder, headerName))
 	if err := json.NewEncoder(blob).Encode(names); err != nil {
 		blob.Abort()
-		return fmt.Errorf("write the header of import %s: %w", w.importID, err)
+		return fmt.Errorf("write the header in %s: %w", w.folder, err)
 	}
 	return blob.Close()
 }
@@ -111,42 +111,24 @@ func (w *Writer) Add(r Row) error {
 		n = ledger.PartOf(r.Guest)
 	}
 	if w.parts[n] == nil {
-		blob := w.blobs.Create(w.ctx, Container, Path(w.importID, partName(n)))
+		blob := w.blobs.Create(w.ctx, Container, Path(w.folder, partName(n)))
 		w.parts[n] = &part{blob: blob, enc: json.NewEncoder(blob)}
 	}
 	if err := w.parts[n].enc.Encode(r); err != nil {
-		return fmt.Errorf("write row %d of import %s: %w", r.Line, w.importID, err)
+		return fmt.Errorf("write row %d in %s: %w", r.Line, w.folder, err)
 	}
 	return nil
 }
 
-// Close makes all files visible and removes those of an earlier stage that have no rows now: it may have judged by
-// another policy. After an error, writing all again mends it.
+// Close makes all files visible. After an error some may be: they are then of no reading that counts.
 func (w *Writer) Close() error {
 	var errs []error
-	for b, err := range w.blobs.List(w.ctx, Container, Path(w.importID, "")) {
-		if err != nil {
-			return fmt.Errorf("list the work files of import %s: %w", w.importID, err)
-		}
-		if !w.has(b.Path) {
-			errs = append(errs, w.blobs.Delete(w.ctx, Container, b.Path))
-		}
-	}
 	for _, p := range w.parts {
 		if p != nil {
 			errs = append(errs, p.blob.Close())
 		}
 	}
 	return errors.Join(errs...)
-}
-
-func (w *Writer) has(path string) bool {
-	for n, p := range w.parts {
-		if p != nil && path == Path(w.importID, partName(n)) {
-			return true
-		}
-	}
-	return path == Path(w.importID, headerName)
 }
 
 // Abort drops what was not closed.
@@ -159,31 +141,31 @@ func (w *Writer) Abort() {
 }
 
 // Header reads the column names of an import's upload; nil if there are none.
-func Header(ctx context.Context, blobs Blobs, importID string) ([]string, error) {
-	r, _, err := blobs.Open(ctx, Container, Path(importID, headerName), "")
+func Header(ctx context.Context, blobs Blobs, folder string) ([]string, error) {
+	r, _, err := blobs.Open(ctx, Container, Path(folder, headerName), "")
 	if errors.Is(err, blobstore.ErrNotFound) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the header of import %s: %w", importID, err)
+		return nil, fmt.Errorf("read the header in %s: %w", folder, err)
 	}
 	defer r.Close()
 	var names []string
 	if err := json.NewDecoder(r).Decode(&names); err != nil {
-		return nil, fmt.Errorf("read the header of import %s: %w", importID, err)
+		return nil, fmt.Errorf("read the header in %s: %w", folder, err)
 	}
 	return names, nil
 }
 
 // Rows yields the rows of one part, or of [Rejected], in the order of the upload.
-func Rows(ctx context.Context, blobs Blobs, importID string, part int) iter.Seq2[Row, error] {
+func Rows(ctx context.Context, blobs Blobs, folder string, part int) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
-		r, _, err := blobs.Open(ctx, Container, Path(importID, partName(part)), "")
+		r, _, err := blobs.Open(ctx, Container, Path(folder, partName(part)), "")
 		if errors.Is(err, blobstore.ErrNotFound) {
 			return
 		}
 		if err != nil {
-			yield(Row{}, fmt.Errorf("open part %d of import %s: %w", part, importID, err))
+			yield(Row{}, fmt.Errorf("open part %d in %s: %w", part, folder, err))
 			return
 		}
 		defer r.Close()
@@ -194,7 +176,7 @@ func Rows(ctx context.Context, blobs Blobs, importID string, part int) iter.Seq2
 				return
 			}
 			if err != nil {
-				yield(row, fmt.Errorf("read part %d of import %s: %w", part, importID, err))
+				yield(row, fmt.Errorf("read part %d in %s: %w", part, folder, err))
 				return
 			}
 			if !yield(row, nil) {

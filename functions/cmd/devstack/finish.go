@@ -132,7 +132,7 @@ func (s *stack) printResult(ctx context.Context, i status.Import, sum report.Sum
 func (s *stack) printRejected(ctx context.Context, w io.Writer, i status.Import) error {
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	n := 0
-	for r, err := range work.Rows(ctx, s.services.Blobs, i.ID, work.Rejected) {
+	for r, err := range work.Rows(ctx, s.services.Blobs, i.Work, work.Rejected) {
 		if err != nil {
 			return err
 		}

@@ -17,6 +17,7 @@ type config struct {
 	staleAfter    time.Duration
 	assignAfter   time.Duration
 	window        int
+	targets       int
 	logKey        []byte
 }
 
@@ -32,6 +33,7 @@ func readConfig(getenv func(string) string) (config, error) {
 		staleAfter:    s.duration("STALE_AFTER", 30*time.Minute),
 		assignAfter:   s.duration("ASSIGN_AFTER", 15*time.Second),
 		window:        s.number("PLAN_WINDOW", 2000),
+		targets:       s.number("PLAN_TARGETS", 10_000),
 		logKey:        []byte(getenv("LOG_KEY")),
 	}
 	if c.mailMode != "microsoft" && c.mailMode != "none" {

@@ -97,7 +97,7 @@ func (w wiring) cancelled() func(context.Context, string) (bool, error) {
 }
 
 func (w wiring) planner() *plan.Planner {
-	return &plan.Planner{Ledger: w.Ledger, Blobs: w.Blobs, Bus: w.Bus, Directory: w.directory, Window: w.window,
+	return &plan.Planner{Ledger: w.Ledger, Blobs: w.Blobs, Bus: w.Bus, Directory: w.directory, Window: w.window, Targets: w.targets,
 		RedirectURL: w.redirect, Now: time.Now}
 }
 

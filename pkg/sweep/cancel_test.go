@@ -1,0 +1,95 @@
+package sweep_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"guestlist/pkg/ledger"
+	"guestlist/pkg/message"
+	"guestlist/pkg/sweep"
+)
+
+func TestCancelledBeforeAnythingWasPlannedIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, state := range []ledger.ImportState{ledger.Staging, ledger.Held} {
+		w := newWorld(t)
+		w.imports(ledger.Import{ID: "a", State: state, Stage: ledger.Phase{Generation: 1, Due: w.now}})
+		w.cancel("a")
+		got := w.run()
+		i := w.get("a")
+		if i.State != ledger.Refused || i.Code != "import.cancelled" || i.Text == "" || !i.Stage.Due.IsZero() {
+			t.Errorf("%s became %+v", state, i)
+		}
+		if len(got) != 1 || got[0].Kind != message.Report {
+			t.Errorf("%s: sent %+v, want a report", state, briefs(got))
+		}
+	}
+}
+
+// TestCancelledPlanComesToAnEnd: the planner itself notices the cancel, so its lost message matters still.
+func TestCancelledPlanComesToAnEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.imports(ledger.Import{ID: "a", State: ledger.Planning, Plan: ledger.Phase{Generation: 1, Due: w.now}}, guest(0, sent(w.now)))
+	w.cancel("a")
+	got := briefs(w.later(staleAfter + time.Second))
+	if diff := cmp.Diff([]brief{{message.Plan, "a", "", 0, 2}}, got); diff != "" {
+		t.Errorf("sent, -want +got:\n%s", diff)
+	}
+}
+
+func TestCancelEndsWhatIsOpenAndKeepsWhatIsDone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	planned := ledger.Step{Generation: 1, State: ledger.Planned}
+	w.imports(ledger.Import{ID: "a", State: ledger.Running},
+		guest(0, ended(ledger.Done), ended(ledger.Already), sent(w.now)),
+		guest(1, sent(w.now.Add(-time.Hour)), planned),
+		guest(2, ended(ledger.Done), ended(ledger.Failed)),
+		guest(3, ledger.Step{Generation: 1, State: ledger.Waiting, Wait: "rate"}))
+	w.cancel("a")
+	untouched := w.entry("a", 2)
+	got := w.run()
+	if len(got) != 1 || got[0].Kind != message.Report {
+		t.Errorf("sent %+v, want only a report", briefs(got))
+	}
+	if diff := cmp.Diff(untouched, w.entry("a", 2)); diff != "" {
+		t.Errorf("a guest that had ended changed:\n%s", diff)
+	}
+	e := w.entry("a", 0)
+	if e.UserID != "user-0" || e.Invite.Outcome != ledger.Done || e.Targets[0].Outcome != ledger.Already {
+		t.Errorf("what was done became %+v", e)
+	}
+	for _, s := range []ledger.Step{e.Targets[1].Step, w.entry("a", 1).Invite, w.entry("a", 1).Targets[0].Step, w.entry("a", 3).Invite} {
+		if s.State != ledger.Ended || s.Outcome != ledger.Cancelled || s.Code != "import.cancelled" || !s.At.Equal(w.now) {
+			t.Errorf("an open step became %+v, want cancelled now", s)
+		}
+	}
+}
+
+func TestCancelOfWhatHasEndedSaysSo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.imports(ledger.Import{ID: "finished", State: ledger.Running, Reported: 1})
+	w.imports(ledger.Import{ID: "refused", State: ledger.Refused})
+	for _, id := range []string{"finished", "refused"} {
+		_, err := sweep.Cancel(t.Context(), w.ledger, id)
+		f, ok := errors.AsType[*message.Failure](err)
+		if !ok || f.Code != "import.ended" || !strings.Contains(f.Text, id) || w.get(id).Cancelled {
+			t.Errorf("%s: %v, cancelled %t; want import.ended and no change", id, err, w.get(id).Cancelled)
+		}
+	}
+	if _, err := sweep.Cancel(t.Context(), w.ledger, "unknown"); !errors.Is(err, ledger.ErrNotFound) {
+		t.Errorf("unknown: %v", err)
+	}
+	w.imports(ledger.Import{ID: "running", State: ledger.Running})
+	w.cancel("running")
+	w.cancel("running") // twice is no error
+	if !w.get("running").Cancelled {
+		t.Error("the running import was not cancelled")
+	}
+}
