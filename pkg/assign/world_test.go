@@ -183,7 +183,8 @@ type directory struct {
 	w      *world
 	has    map[string]bool
 	writes int
-	err    error // verdict on every write
+	err    error  // verdict on every write
+	after  func() // what happens while the answer is under way
 }
 
 func (d *directory) AddMember(_ context.Context, groupID, user string) (bool, error) {
@@ -202,6 +203,9 @@ func (d *directory) grant(what string) (bool, error) {
 		}
 		was := d.has[what]
 		d.has[what] = true
+		if d.after != nil {
+			d.after()
+		}
 		return !was, nil
 	})
 }

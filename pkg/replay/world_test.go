@@ -13,7 +13,6 @@ import (
 	"guestlist/pkg/ledger/memledger"
 	"guestlist/pkg/message"
 	"guestlist/pkg/replay"
-	"guestlist/pkg/report"
 	"guestlist/pkg/sweep"
 )
 
@@ -48,8 +47,6 @@ func (w *world) replay() *replay.Replay {
 func (w *world) sweep() *sweep.Sweep {
 	return &sweep.Sweep{Ledger: w.ledger, Bus: w.bus, StaleAfter: staleAfter, Tidy: w.replay().Tidy}
 }
-
-func (w *world) report() *report.Step { return &report.Step{Ledger: w.ledger, Blobs: w.blobs} }
 
 // imports adds an import that has run and was reported, with the entries.
 func (w *world) imports(id string, entries ...ledger.Entry) {

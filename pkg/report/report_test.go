@@ -1,23 +1,15 @@
 package report_test
 
 import (
-	"context"
-	"encoding/csv"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"guestlist/pkg/csvfile"
 	"guestlist/pkg/ledger"
-	"guestlist/pkg/ledger/memledger"
 	"guestlist/pkg/message"
 	"guestlist/pkg/report"
 	"guestlist/pkg/work"
@@ -146,39 +138,6 @@ func TestARevisionHasNamesOfItsOwn(t *testing.T) {
 	}
 }
 
-// counting calls back each time that the report counts the guests.
-type counting struct {
-	*memledger.Store
-	after func()
-}
-
-func (c counting) Tally(ctx context.Context, id string) (ledger.Tally, error) {
-	t, err := c.Store.Tally(ctx, id)
-	c.after()
-	return t, err
-}
-
-func TestReportThatIsOvertakenByANewerOneIsNotRecorded(t *testing.T) {
-	t.Parallel()
-	w := mixture(t)
-	overtake := func() {
-		w.change(func(i *ledger.Import) { i.Revision = 2 })
-		w.report()
-	}
-	s := &report.Step{Blobs: w.blobs, Ledger: counting{w.ledger, func() {
-		if overtake != nil {
-			overtake()
-			overtake = nil
-		}
-	}}}
-	if err := s.Do(t.Context(), ask()); err != nil {
-		t.Fatal(err)
-	}
-	if i := w.get(); i.Reported != 2 || !strings.HasSuffix(i.Results, ".r2.summary.json") {
-		t.Errorf("reported %d, results %s; want those of revision 2", i.Reported, i.Results)
-	}
-}
-
 func TestNothingIsWrittenBeforeAllHasEnded(t *testing.T) {
 	t.Parallel()
 	open := entry("ana", []int{2}, ledger.Step{Generation: 1, State: ledger.Sent})
@@ -249,171 +208,4 @@ func (w *world) summary() (sum report.Summary) {
 		w.t.Fatal(err)
 	}
 	return sum
-}
-
-// TestRowsOfABrokenPlanSayWhyItBroke: no operator cancelled them.
-func TestRowsOfABrokenPlanSayWhyItBroke(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.imports(ledger.Import{State: ledger.Broken, Code: "attempts.exhausted", Text: "The plan could not be sent.", Rows: 1})
-	w.files(header, row(2, "ana", nil))
-	w.report()
-	got := w.one(".result.csv")
-	if strings.Contains(got, "cancelled") || !strings.Contains(got, "attempts.exhausted: The plan could not be sent.") {
-		t.Errorf("result:\n%s", got)
-	}
-	if sum := w.summary(); sum.State != "failed" || sum.Outcomes[ledger.Failed] != 1 || sum.Reasons["attempts.exhausted"] != 1 {
-		t.Errorf("summary %+v, want one failed row", sum)
-	}
-}
-
-func TestNoFileToCorrectIfThereIsNothingToCorrect(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.imports(ledger.Import{Rows: 1})
-	w.files(header, row(2, "ana", nil))
-	w.entries(entry("ana", []int{2}, ended(ledger.Done)))
-	w.report()
-	if n := len(w.results()); n != 2 {
-		t.Errorf("%d results, want result and summary", n)
-	}
-	if sum := w.summary(); sum.ToCorrect != "" || w.results()[sum.Result] == "" || sum.Guests != 1 {
-		t.Errorf("summary %+v", sum)
-	}
-}
-
-func TestResultThatCannotBeWrittenIsAnErrorWithoutRowsToCorrectToo(t *testing.T) {
-	t.Parallel()
-	broken := errors.New("503 server busy")
-	w := newWorld(t)
-	w.imports(ledger.Import{Rows: 1})
-	w.files(header, row(2, "ana", nil))
-	w.entries(entry("ana", []int{2}, ended(ledger.Done)))
-	err := (&report.Step{Ledger: w.ledger, Blobs: faulty{Store: w.blobs, write: ".result.csv", err: broken}}).Do(t.Context(), ask())
-	if !errors.Is(err, broken) || w.get().Reported != 0 {
-		t.Errorf("%v, reported %d; want the storage's error and nothing recorded", err, w.get().Reported)
-	}
-}
-
-func TestRowsOfAllPartsComeInTheOrderOfTheUpload(t *testing.T) {
-	t.Parallel()
-	const rows = 2000
-	w := newWorld(t)
-	w.imports(ledger.Import{Rows: rows})
-	var all []work.Row
-	var entries []ledger.Entry
-	for line := 2; line < rows+2; line++ {
-		if line%7 == 0 {
-			all = append(all, work.Row{Line: line, Cells: []string{fmt.Sprint("line ", line)}, Problems: []message.Failure{{Code: "email.invalid"}}})
-			continue
-		}
-		name := fmt.Sprint("guest", line)
-		r := row(line, name, nil)
-		r.Cells[0] = fmt.Sprint("line ", line)
-		all, entries = append(all, r), append(entries, entry(name, []int{line}, ended(ledger.Done)))
-	}
-	w.files(header[:1], all...)
-	w.entries(entries...)
-	w.report()
-	records, err := csv.NewReader(strings.NewReader(w.one(".result.csv"))).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(records) != rows+1 {
-		t.Fatalf("%d records, want %d", len(records), rows+1)
-	}
-	for n, r := range records[1:] {
-		if want := "line " + strconv.Itoa(n+2); r[0] != want {
-			t.Fatalf("record %d is of %s, want %s", n, r[0], want)
-		}
-	}
-	sum := w.summary()
-	if sum.Outcomes[ledger.Rejected] != 285 || sum.Outcomes[ledger.Done] != 1715 || sum.Reasons["email.invalid"] != 285 {
-		t.Errorf("summary %+v", sum)
-	}
-}
-
-// TestResultsCanBeDroppedAgain reads the files as an upload, twice: the second time with the columns of two results.
-func TestResultsCanBeDroppedAgain(t *testing.T) {
-	t.Parallel()
-	w := mixture(t)
-	w.report()
-	for suffix, want := range map[string]int{".result.csv": 13, ".failed.csv": 6} {
-		names, cells := readAgain(t, w.one(suffix))
-		if len(cells) != want {
-			t.Errorf("%s: %d rows, want %d", suffix, len(cells), want)
-		}
-		for _, r := range cells {
-			if strings.Contains(r[0], "HYPERLINK") && r[0] != `=HYPERLINK("http://evil")` {
-				t.Errorf("%s: the cell came back as %s", suffix, r[0])
-			}
-		}
-		again := newWorld(t)
-		again.imports(ledger.Import{Rows: 1})
-		r := row(2, "ana", nil)
-		r.Cells = cells[0]
-		again.files(names, r)
-		again.entries(entry("ana", []int{2}, ended(ledger.Failed, refuse)))
-		again.report()
-		readAgain(t, again.one(".result.csv"))
-		readAgain(t, again.one(".failed.csv"))
-	}
-}
-
-func readAgain(t *testing.T, content string) (names []string, cells [][]string) {
-	t.Helper()
-	r, err := csvfile.NewReader(strings.NewReader(content))
-	if err != nil {
-		t.Fatalf("%v\n%s", err, content)
-	}
-	for {
-		row, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return r.Header(), cells
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		cells = append(cells, row.Cells)
-	}
-}
-
-func TestStorageErrorsRecordNothingAndAreMendedByARepeat(t *testing.T) {
-	t.Parallel()
-	broken := errors.New("503 server busy")
-	for name, f := range map[string]faulty{
-		"header": {read: "header.json"}, "a part": {read: "part-" + partOf("ana") + ".jsonl"}, "rejected rows": {read: "rejected.jsonl"},
-		"a joined part": {read: "report-r1-" + partOf("bo") + ".jsonl"}, "writing a joined part": {write: "report-r1-" + partOf("bo") + ".jsonl"},
-		"result": {write: ".result.csv"}, "failed": {write: ".failed.csv"}, "summary": {write: ".summary.json"},
-	} {
-		calm := mixture(t)
-		calm.report()
-		w := mixture(t)
-		f.Store, f.err = w.blobs, broken
-		err := (&report.Step{Ledger: w.ledger, Blobs: f}).Do(t.Context(), ask())
-		if !errors.Is(err, broken) || w.get().Reported != 0 {
-			t.Errorf("%s: %v, reported %d; want the storage's error and nothing recorded", name, err, w.get().Reported)
-		}
-		w.report()
-		if diff := cmp.Diff(calm.results(), w.results()); diff != "" || w.get().Reported != 1 {
-			t.Errorf("%s: after a repeat, -calm +got:\n%s", name, diff)
-		}
-	}
-}
-
-func partOf(name string) string {
-	return fmt.Sprintf("%02d", ledger.PartOf(message.GuestKey(name+"@partner.example")))
-}
-
-func TestVerdictsOfAReportAreNotRecorded(t *testing.T) {
-	t.Parallel()
-	w := mixture(t)
-	s := &report.Step{Ledger: w.ledger, Blobs: w.blobs}
-	before := w.get()
-	if err := errors.Join(s.Failed(t.Context(), ask(), &refuse), s.Postponed(t.Context(), ask(), w.now)); err != nil {
-		t.Error(err)
-	}
-	if diff := cmp.Diff(before, w.get()); diff != "" {
-		t.Errorf("the import changed, and no sweep would ask for its report:\n%s", diff)
-	}
 }

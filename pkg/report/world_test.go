@@ -44,7 +44,7 @@ func newWorld(t *testing.T) *world {
 // imports adds the import, received at 08:00 UTC; it has run unless i says otherwise.
 func (w *world) imports(i ledger.Import) {
 	w.t.Helper()
-	i.ID, i.Source, i.Path, i.ETag, i.Created = importID, "partners", "2026/autumn fair.csv", "0x8D1", w.now
+	i.ID, i.Source, i.Path, i.ETag, i.Created, i.Run = importID, "partners", "2026/autumn fair.csv", "0x8D1", w.now, "1-abc"
 	i.Revision = max(1, i.Revision)
 	if i.State == "" {
 		i.State = ledger.Running
@@ -55,10 +55,10 @@ func (w *world) imports(i ledger.Import) {
 	w.now = w.now.Add(time.Hour)
 }
 
-// files writes the work files as a stage does.
+// files writes the work files of the import as a stage does.
 func (w *world) files(header []string, rows ...work.Row) {
 	w.t.Helper()
-	out := work.NewWriter(w.t.Context(), w.blobs, importID)
+	out := work.NewWriter(w.t.Context(), w.blobs, w.get().Work())
 	defer out.Abort()
 	for _, r := range rows {
 		if err := out.Add(r); err != nil {
@@ -187,20 +187,20 @@ func ended(o ledger.Outcome, why ...message.Failure) ledger.Step {
 // faulty is a store that fails to create or open some paths, or fails at Close.
 type faulty struct {
 	*memblob.Store
-	write, read string // what the path ends with
+	write, read string // patterns of names
 	err         error
 }
 
 func (f faulty) Create(ctx context.Context, container, path string) blobstore.Writer {
 	w := f.Store.Create(ctx, container, path)
-	if f.write != "" && strings.HasSuffix(path, f.write) {
+	if ok, _ := filepath.Match(f.write, filepath.Base(path)); ok {
 		return faultyWriter{w, f.err}
 	}
 	return w
 }
 
 func (f faulty) Open(ctx context.Context, container, path, etag string) (io.ReadCloser, blobstore.Info, error) {
-	if f.read != "" && strings.HasSuffix(path, f.read) {
+	if ok, _ := filepath.Match(f.read, filepath.Base(path)); ok {
 		return nil, blobstore.Info{}, f.err
 	}
 	return f.Store.Open(ctx, container, path, etag)

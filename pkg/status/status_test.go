@@ -1,14 +1,10 @@
 package status_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"iter"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -21,8 +17,6 @@ import (
 	"guestlist/pkg/message"
 	"guestlist/pkg/status"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 var received = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
 
@@ -108,7 +102,7 @@ func TestFindShowsTheWholeImport(t *testing.T) {
 	t.Parallel()
 	finished := received.Add(time.Hour)
 	l := newLedger(t, ledger.Import{ID: "a", Source: "partners", Path: "in/x.csv", Created: received, Finished: finished, State: ledger.Running, Code: "c",
-		Text: "t", Rows: 9, RowsRejected: 2, GuestsPlanned: 1, Plan: ledger.Phase{Generation: 1}, Revision: 3, Reported: 2, Results: "r.json", Ask: `{"guests":1}`})
+		Text: "t", Rows: 9, RowsRejected: 2, GuestsPlanned: 1, Plan: ledger.Phase{Generation: 1}, Revision: 3, Reported: 2, Results: "r.json", Run: "1-x", Ask: `{"guests":1}`})
 	done := entry("a", "ana", ended(ledger.Done))
 	done.UserID = "u"
 	insert(t, l, done, entry("a", "bo", ended(ledger.Failed)), entry("a", "cy", ledger.Step{State: ledger.Waiting, Wait: "rate"}))
@@ -118,7 +112,7 @@ func TestFindShowsTheWholeImport(t *testing.T) {
 	}
 	want := status.Import{ID: "a", Source: "partners", File: "in/x.csv", Received: received, Finished: finished, State: "running", Code: "c", Text: "t",
 		Rows: 9, RowsRejected: 2, Guests: 3, Open: 1, Invited: 1, Ended: map[ledger.Outcome]int{ledger.Done: 1, ledger.Failed: 1},
-		Waiting: map[string]int{"rate": 1}, Revision: 3, Reported: 2, Results: "r.json"}
+		Waiting: map[string]int{"rate": 1}, Revision: 3, Reported: 2, Results: "r.json", Work: "a/1-x"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -148,96 +142,6 @@ func TestListIsNewestFirst(t *testing.T) {
 	}
 	if !slices.Equal(ids, []string{"c", "a", "b"}) {
 		t.Errorf("%v; want all, the newest first", ids)
-	}
-}
-
-// mixture inserts guests in every state and returns them in the order of their lines.
-func mixture(t *testing.T) []status.Guest {
-	t.Helper()
-	l := newLedger(t, ledger.Import{ID: "a"}, ledger.Import{ID: "b"})
-	group := func(name string, s ledger.Step) ledger.Target {
-		return ledger.Target{Kind: ledger.Group, ID: "id-of-" + name, Name: name, Step: s}
-	}
-	app := func(name string, s ledger.Step) ledger.Target {
-		return ledger.Target{Kind: ledger.Application, ID: "app-" + name, Step: s}
-	}
-	refused := ledger.Step{State: ledger.Ended, Outcome: ledger.Failed, Code: "group.unknown", Text: "Make the group.", Request: "req-1"}
-	all := []ledger.Entry{
-		entry("a", "ana", ended(ledger.Done), group("Readers", ended(ledger.Done)), group("Writers", ended(ledger.Already)), app("Portal", ended(ledger.Done))),
-		entry("a", "bo", ended(ledger.Already), group("Readers", refused), group("Writers", ended(ledger.Done))),
-		entry("a", "cy", ledger.Step{State: ledger.Sent}, group("Readers", ledger.Step{State: ledger.Planned}), app("Portal", ledger.Step{State: ledger.Planned})),
-		entry("a", "di", ledger.Step{State: ledger.Waiting, Wait: "rate"}),
-		entry("a", "ed", ended(ledger.Cancelled)),
-		entry("a", "flo", ended(ledger.None), group("Readers", ledger.Step{State: ledger.Ended, Outcome: ledger.Rejected, Code: "target.forbidden", Text: "Not\nallowed\there."})),
-		entry("a", "gus", ended(ledger.Done)),
-	}
-	for n := range all {
-		all[n].Lines = []int{n + 2}
-	}
-	all[6].Lines, all[0].UserID = []int{8, 9, 10, 11, 12, 13, 14}, "user-1"
-	all[6].Targets = []ledger.Target{{Kind: ledger.Group, ID: "no-name", Step: ended(ledger.Done)}}
-	insert(t, l, append(all, entry("b", "other", ended(ledger.Done)))...)
-	var guests []status.Guest
-	for g, err := range status.Guests(t.Context(), l, "a") {
-		if err != nil {
-			t.Fatal(err)
-		}
-		guests = append(guests, g)
-	}
-	slices.SortFunc(guests, func(a, b status.Guest) int { return a.Lines[0] - b.Lines[0] })
-	return guests
-}
-
-func TestGuestsSayWhatBecameOfThem(t *testing.T) {
-	t.Parallel()
-	guests := mixture(t)
-	if len(guests) != 7 {
-		t.Fatalf("%d guests, want the 7 of this import", len(guests))
-	}
-	want := status.Guest{Address: "bo@partner.example", Lines: []int{3}, Invite: ledger.Already, State: "ended",
-		Groups: []status.Access{{Name: "Readers", ID: "id-of-Readers", State: "ended", Outcome: ledger.Failed},
-			{Name: "Writers", ID: "id-of-Writers", State: "ended", Outcome: ledger.Done}},
-		Outcome: ledger.Partial, Code: "group.unknown", Text: "Make the group.", Request: "req-1"}
-	if diff := cmp.Diff(want, guests[1]); diff != "" {
-		t.Errorf("-want +got:\n%s", diff)
-	}
-	if g := guests[0]; g.UserID != "user-1" || len(g.Applications) != 1 || len(g.Groups) != 2 || g.Outcome != ledger.Done {
-		t.Errorf("guest %+v", g)
-	}
-}
-
-func TestGoldenTableOfGuests(t *testing.T) {
-	t.Parallel()
-	var got bytes.Buffer
-	if err := status.PrintGuests(&got, mixture(t)); err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join("testdata", "guests.golden")
-	if *update {
-		if err := os.WriteFile(file, got.Bytes(), 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got.String()); diff != "" {
-		t.Errorf("%s, -want +got:\n%s", file, diff)
-	}
-}
-
-// TestWhatCouldSteerATerminalIsNotPrinted: texts of services and names of groups come from others.
-func TestWhatCouldSteerATerminalIsNotPrinted(t *testing.T) {
-	t.Parallel()
-	var got bytes.Buffer
-	err := status.PrintGuests(&got, []status.Guest{{Address: "a@b.example", Lines: []int{2}, Code: "c", Text: "one\r\ntwo\tthree\x1b[2J\u202e",
-		Groups: []status.Access{{Name: "G\n\x1b]0;x\x07roup\v", Outcome: ledger.Done}}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := strings.Count(got.String(), "\n"); n != 3 || strings.ContainsAny(got.String(), "\x1b\x07\r\v\t\u202e") {
-		t.Errorf("%d lines: %q; want titles, guest and reason without control characters", n, got.String())
 	}
 }
 
@@ -289,19 +193,5 @@ func TestLedgerErrorsAreNotTakenForNothing(t *testing.T) {
 	}
 	if n != 1 {
 		t.Errorf("Guests yielded %d times, want the error once", n)
-	}
-}
-
-func TestGuestsMayBeReadInPart(t *testing.T) {
-	t.Parallel()
-	l := newLedger(t)
-	insert(t, l, entry("a", "ana", ended(ledger.Done)), entry("a", "bo", ended(ledger.Done)))
-	n := 0
-	for range status.Guests(t.Context(), l, "a") {
-		n++
-		break
-	}
-	if n != 1 {
-		t.Errorf("%d guests, want 1", n)
 	}
 }

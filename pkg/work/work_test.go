@@ -1,25 +1,21 @@
 package work_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"guestlist/pkg/blobstore"
 	"guestlist/pkg/blobstore/memblob"
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/message"
 	"guestlist/pkg/work"
 )
 
-const importID = "0123456789abcdef0123"
+const folder = "0123456789abcdef0123/1-abc"
 
 func newStore() *memblob.Store {
 	return memblob.New("acct", func() time.Time { return time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC) })
@@ -34,10 +30,10 @@ func bad(line int) work.Row {
 	return work.Row{Line: line, Problems: []message.Failure{{Code: "email.invalid", Text: "Correct it."}}}
 }
 
-// write writes the work files of an import as a stage does.
+// write writes the files of one reading as a stage does.
 func write(t *testing.T, blobs work.Blobs, header []string, rows ...work.Row) {
 	t.Helper()
-	w := work.NewWriter(t.Context(), blobs, importID)
+	w := work.NewWriter(t.Context(), blobs, folder)
 	defer w.Abort()
 	for _, r := range rows {
 		if err := w.Add(r); err != nil {
@@ -54,7 +50,7 @@ func write(t *testing.T, blobs work.Blobs, header []string, rows ...work.Row) {
 
 func read(t *testing.T, blobs work.Blobs, part int) (all []work.Row) {
 	t.Helper()
-	for r, err := range work.Rows(t.Context(), blobs, importID, part) {
+	for r, err := range work.Rows(t.Context(), blobs, folder, part) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -66,7 +62,7 @@ func read(t *testing.T, blobs work.Blobs, part int) (all []work.Row) {
 // parts returns the numbers of the parts that have rows.
 func parts(t *testing.T, blobs work.Blobs) (all []int) {
 	t.Helper()
-	has, err := work.Parts(t.Context(), blobs, importID)
+	has, err := work.Parts(t.Context(), blobs, folder)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +89,7 @@ func TestRowsComeBackAsTheyWere(t *testing.T) {
 		Warnings: []message.Failure{{Code: "w", Text: "x"}}}
 	write(t, blobs, header, full, refused)
 
-	got, err := work.Header(t.Context(), blobs, importID)
+	got, err := work.Header(t.Context(), blobs, folder)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,26 +141,30 @@ func TestPartsAreThoseWithGoodRows(t *testing.T) {
 	}
 }
 
-func TestARepeatedStageLeavesOnlyItsOwnFiles(t *testing.T) {
+func TestReadingsInFoldersOfTheirOwnDoNotMix(t *testing.T) {
 	t.Parallel()
 	blobs := newStore()
-	put(t, blobs, importID+"0/part-05.jsonl", "another import whose id begins alike")
-	write(t, blobs, []string{"Email"}, good(2, 1), good(3, 2), bad(4))
-	put(t, blobs, work.Path(importID, "report-r1-02.jsonl"), "{}")
-	write(t, blobs, []string{"Email"}, good(3, 2), good(4, 3))
-	var got []string
-	for b, err := range blobs.List(t.Context(), work.Container, "") {
-		if err != nil {
-			t.Fatal(err)
+	put(t, blobs, folder+"0/part-05.jsonl", "another reading whose name begins alike")
+	write(t, blobs, []string{"Email"}, good(2, 1), good(3, 2))
+	if diff := cmp.Diff([]int{1, 2}, parts(t, blobs)); diff != "" {
+		t.Errorf("parts, -want +got:\n%s", diff)
+	}
+	for _, other := range []string{folder + "0", folder + "1"} {
+		header, err := work.Header(t.Context(), blobs, other)
+		if err != nil || header != nil {
+			t.Errorf("header of %s: %v, %v; want none", other, header, err)
 		}
-		got = append(got, b.Path)
 	}
-	want := []string{importID + "/header.json", importID + "/part-02.jsonl", importID + "/part-03.jsonl", importID + "0/part-05.jsonl"}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("files after a second stage that judged otherwise, -want +got:\n%s", diff)
-	}
-	if n := len(read(t, blobs, 2)); n != 1 {
-		t.Errorf("%d rows in part 2, want 1: files are overwritten, not appended to", n)
+}
+
+func TestWritingAgainReplacesTheRows(t *testing.T) {
+	t.Parallel()
+	blobs := newStore()
+	write(t, blobs, []string{"Email"}, good(2, 1), good(3, 1))
+	write(t, blobs, []string{"Mail"}, good(3, 1))
+	header, err := work.Header(t.Context(), blobs, folder)
+	if got := read(t, blobs, 1); len(got) != 1 || got[0].Line != 3 || err != nil || !cmp.Equal(header, []string{"Mail"}) {
+		t.Errorf("rows %v, header %v, %v; want those of the second writer only", got, header, err)
 	}
 }
 
@@ -182,7 +182,7 @@ func put(t *testing.T, blobs work.Blobs, path, content string) {
 func TestNothingIsVisibleBeforeClose(t *testing.T) {
 	t.Parallel()
 	blobs := newStore()
-	w := work.NewWriter(t.Context(), blobs, importID)
+	w := work.NewWriter(t.Context(), blobs, folder)
 	for _, r := range []work.Row{good(2, 1), bad(3)} {
 		if err := w.Add(r); err != nil {
 			t.Fatal(err)
@@ -208,7 +208,7 @@ func TestAbortAfterCloseDoesNothing(t *testing.T) {
 func TestFilesThatAreMissingAreEmpty(t *testing.T) {
 	t.Parallel()
 	blobs := newStore()
-	header, err := work.Header(t.Context(), blobs, importID)
+	header, err := work.Header(t.Context(), blobs, folder)
 	if header != nil || err != nil {
 		t.Errorf("header %v, %v; want none and no error", header, err)
 	}
@@ -224,125 +224,11 @@ func TestReadingMayStopEarly(t *testing.T) {
 	blobs := newStore()
 	write(t, blobs, nil, good(2, 1), good(3, 1))
 	n := 0
-	for range work.Rows(t.Context(), blobs, importID, 1) {
+	for range work.Rows(t.Context(), blobs, folder, 1) {
 		n++
 		break
 	}
 	if n != 1 {
 		t.Errorf("%d rows, want 1", n)
-	}
-}
-
-func TestDamagedFilesAreErrorsThatNameTheImport(t *testing.T) {
-	t.Parallel()
-	blobs := newStore()
-	put(t, blobs, work.Path(importID, "part-01.jsonl"), `{"line":2}`+"\n"+`{"line":3,"cel`)
-	put(t, blobs, work.Path(importID, "header.json"), `["Email`)
-	var lines []int
-	var last error
-	for r, err := range work.Rows(t.Context(), blobs, importID, 1) {
-		if last = err; err == nil {
-			lines = append(lines, r.Line)
-		}
-	}
-	if !errors.Is(last, io.ErrUnexpectedEOF) || !strings.Contains(last.Error(), importID) || !cmp.Equal(lines, []int{2}) {
-		t.Errorf("lines %v, then %v; want line 2, then an error with the import's id", lines, last)
-	}
-	if _, err := work.Header(t.Context(), blobs, importID); err == nil || !strings.Contains(err.Error(), importID) {
-		t.Errorf("header: %v, want an error with the import's id", err)
-	}
-}
-
-var errStorage = errors.New("503 server busy")
-
-// broken is a store that fails to do some things.
-type broken struct {
-	*memblob.Store
-	list, open, del bool
-	write           string // path whose Close fails
-}
-
-func (b broken) List(ctx context.Context, container, prefix string) iter.Seq2[blobstore.Info, error] {
-	if b.list {
-		return func(yield func(blobstore.Info, error) bool) { yield(blobstore.Info{}, errStorage) }
-	}
-	return b.Store.List(ctx, container, prefix)
-}
-
-func (b broken) Open(ctx context.Context, container, path, etag string) (io.ReadCloser, blobstore.Info, error) {
-	if b.open {
-		return nil, blobstore.Info{}, errStorage
-	}
-	return b.Store.Open(ctx, container, path, etag)
-}
-
-func (b broken) Delete(ctx context.Context, container, path string) error {
-	if b.del {
-		return errStorage
-	}
-	return b.Store.Delete(ctx, container, path)
-}
-
-func (b broken) Create(ctx context.Context, container, path string) blobstore.Writer {
-	w := b.Store.Create(ctx, container, path)
-	if path == b.write {
-		return brokenWriter{w}
-	}
-	return w
-}
-
-type brokenWriter struct{ blobstore.Writer }
-
-func (brokenWriter) Close() error { return errStorage }
-
-func TestStorageErrorsWhileReadingAreNotTakenForMissingFiles(t *testing.T) {
-	t.Parallel()
-	blobs := broken{Store: newStore(), list: true, open: true}
-	if _, err := work.Parts(t.Context(), blobs, importID); !errors.Is(err, errStorage) {
-		t.Errorf("Parts: %v", err)
-	}
-	if _, err := work.Header(t.Context(), blobs, importID); !errors.Is(err, errStorage) {
-		t.Errorf("Header: %v", err)
-	}
-	n := 0
-	for _, err := range work.Rows(t.Context(), blobs, importID, 1) {
-		if n++; !errors.Is(err, errStorage) {
-			t.Errorf("Rows: %v", err)
-		}
-	}
-	if n != 1 {
-		t.Errorf("Rows yielded %d times, want once", n)
-	}
-}
-
-// TestWritingAllAgainMendsAnError repeats a stage whose storage failed at each place in turn.
-func TestWritingAllAgainMendsAnError(t *testing.T) {
-	t.Parallel()
-	for name, fault := range map[string]broken{
-		"list": {list: true}, "delete": {del: true}, "part": {write: work.Path(importID, "part-02.jsonl")},
-	} {
-		store := newStore()
-		write(t, store, []string{"Email"}, good(2, 1), bad(3))
-		fault.Store = store
-		w := work.NewWriter(t.Context(), fault, importID)
-		if err := w.Add(good(2, 2)); err != nil {
-			t.Fatal(err)
-		}
-		if err := w.Close(); !errors.Is(err, errStorage) {
-			t.Errorf("%s: Close: %v, want the storage's error", name, err)
-		}
-		w.Abort()
-		write(t, store, []string{"Email"}, good(2, 2))
-		if got := parts(t, store); !cmp.Equal(got, []int{2}) || read(t, store, work.Rejected) != nil {
-			t.Errorf("%s: parts %v and rejected rows %v after writing again, want part 2 only", name, got, read(t, store, work.Rejected))
-		}
-	}
-}
-
-func TestHeaderThatCannotBeWrittenIsAnError(t *testing.T) {
-	t.Parallel()
-	blobs := broken{Store: newStore(), write: work.Path(importID, "header.json")}
-	if err := work.NewWriter(t.Context(), blobs, importID).Header([]string{"Email"}); !errors.Is(err, errStorage) {
-		t.Errorf("got %v", err)
 	}
 }
