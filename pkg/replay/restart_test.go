@@ -3,6 +3,7 @@ package replay_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
@@ -120,5 +121,59 @@ func TestDeadEventBehindManyOthersIsFoundAndRemoved(t *testing.T) {
 	}
 	if n := len(w.dead(message.Uploads)); n != 1099 {
 		t.Errorf("%d dead letters are left, want 1099", n)
+	}
+}
+
+// TestRestartReplaysThoseWhoFailedWithThePlan and not those who failed for a reason of their own.
+func TestRestartReplaysThoseWhoFailedWithThePlan(t *testing.T) {
+	t.Parallel()
+	broke := &message.Failure{Code: "attempts.exhausted", Text: "It broke."}
+	w := newWorld(t)
+	w.create(ledger.Import{ID: "a", State: ledger.Broken, Code: broke.Code, Text: broke.Text, Revision: 1, Reported: 1,
+		Stage: ledger.Phase{Generation: 1}, Plan: ledger.Phase{Generation: 1}})
+	w.insert("a", guest(0, failed(broke), failed(broke)), guest(1, failed(refuse)), guest(2, done(), failed(gone)))
+	res, sent := w.run(replay.Selection{Import: "a"})
+	want := []brief{{Kind: message.Plan, Import: "a", Generation: 2}, {message.Invite, "a", guestOf(0), 0, 2}}
+	if diff := gocmp.Diff(want, sent); diff != "" {
+		t.Errorf("sent, -want +got:\n%s", diff)
+	}
+	if want := (replay.Result{Import: "a", Revision: 2, Guests: 1, Messages: 2}); res != want {
+		t.Errorf("result %+v, want %+v", res, want)
+	}
+	if e := w.entry("a", 0); e.Targets[0].State != ledger.Planned {
+		t.Errorf("target %+v, want planned", e.Targets[0].Step)
+	}
+}
+
+// TestImportThatIsBeingCancelledIsNotReplayed: its open guests would be invited after all.
+func TestImportThatIsBeingCancelledIsNotReplayed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.imports("a", guest(0, done(), failed(gone)), guest(1, ledger.Step{Generation: 1, State: ledger.Planned}))
+	if _, err := w.ledger.UpdateImport(t.Context(), "a", func(i *ledger.Import) error { i.Cancelled = true; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	before := w.get("a")
+	_, err := w.replay().Run(t.Context(), replay.Selection{Import: "a"})
+	if f, ok := errors.AsType[*message.Failure](err); !ok || f.Code != "replay.cancelling" {
+		t.Errorf("got %v, want replay.cancelling", err)
+	}
+	if diff := gocmp.Diff(before, w.get("a")); diff != "" || w.take() != nil {
+		t.Errorf("the import changed, or something was sent:\n%s", diff)
+	}
+}
+
+// TestReportOfAReplayIsNotHeldBack by one that the sweep asked for before.
+func TestReportOfAReplayIsNotHeldBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.imports("a", guest(0, done(), failed(gone)))
+	later := w.now.Add(time.Hour)
+	if _, err := w.ledger.UpdateImport(t.Context(), "a", func(i *ledger.Import) error { i.ReportDue = later; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	w.run(replay.Selection{Import: "a"})
+	if due := w.get("a").ReportDue; !due.IsZero() {
+		t.Errorf("the sweep would not ask for the report before %s", due)
 	}
 }

@@ -52,6 +52,11 @@ func (w *world) sweep() *sweep.Sweep {
 func (w *world) imports(id string, entries ...ledger.Entry) {
 	w.t.Helper()
 	w.create(ledger.Import{ID: id, State: ledger.Running, Revision: 1, Reported: 1, Finished: w.now, Stage: ledger.Phase{Generation: 1}, Plan: ledger.Phase{Generation: 1}})
+	w.insert(id, entries...)
+}
+
+func (w *world) insert(id string, entries ...ledger.Entry) {
+	w.t.Helper()
 	for n := range entries {
 		entries[n].Import = id
 	}
