@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"strings"
@@ -337,5 +338,28 @@ func TestEventsThatAreNoUpload(t *testing.T) {
 		if f, ok := errors.AsType[*message.Failure](err); !ok || f.Code != "event.unreadable" {
 			t.Errorf("%s: %v, want event.unreadable", raw, err)
 		}
+	}
+}
+
+// TestHostileRowsStaySmall fills every cell as far as the reader allows: no entry may outgrow an entity of a table.
+func TestHostileRowsStaySmall(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.allow(nil)
+	garbage := strings.Repeat("x", 60_000)
+	file := header
+	for range 20 {
+		file += "big@partner.example,Big,,,," + groupA + ";" + garbage + ",,\n"
+	}
+	file += "name@partner.example," + garbage + ",,,," + groupA + ",,\n" // a column too many, and a name too long
+	if err := w.deliver(w.put("a.csv", file)); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := json.Marshal(w.entry("big@partner.example"))
+	if err != nil || len(raw) > 256<<10 {
+		t.Errorf("the entry has %d bytes, %v; an entity of a table takes 1 MiB in UTF-16", len(raw), err)
+	}
+	if i := w.only(); i.State != ledger.Running || i.GuestsPlanned != 1 || i.RowsRejected != 1 {
+		t.Errorf("import: %+v", i)
 	}
 }

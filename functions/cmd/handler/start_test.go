@@ -42,7 +42,7 @@ func start(b *testing.B, binary string) {
 	cmd := exec.Command(binary)
 	cmd.Env = []string{fmt.Sprintf("FUNCTIONS_CUSTOMHANDLER_PORT=%d", port),
 		"ServiceBus=Endpoint=sb://127.0.0.1:1;SharedAccessKeyName=k;SharedAccessKey=k;UseDevelopmentEmulator=true",
-		"Storage=UseDevelopmentStorage=true"}
+		"Storage=AccountName=a;AccountKey=a2V5;BlobEndpoint=http://127.0.0.1:1/a;TableEndpoint=http://127.0.0.1:1/a"}
 	began := time.Now()
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
