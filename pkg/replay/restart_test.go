@@ -20,6 +20,7 @@ func TestBrokenImportIsRestartedWhereItBroke(t *testing.T) {
 	} {
 		w := newWorld(t)
 		i.ID, i.State, i.Code, i.Text, i.Revision, i.Reported, i.Finished = "a", ledger.Broken, "attempts.exhausted", "It broke.", 1, 1, w.now
+		i.ReportDue = w.now.Add(time.Hour)
 		w.create(i)
 		generation := i.Phase().Generation
 		if kind == message.Plan {
@@ -37,7 +38,7 @@ func TestBrokenImportIsRestartedWhereItBroke(t *testing.T) {
 			t.Errorf("%s: result %+v, want %+v", kind, res, want)
 		}
 		after := w.get("a")
-		if p := after.Phase(); after.Final() || after.Code != "" || after.Text != "" || !after.Open() || !after.Finished.IsZero() ||
+		if p := after.Phase(); after.Final() || after.Code != "" || after.Text != "" || !after.Open() || !after.Finished.IsZero() || !after.ReportDue.IsZero() ||
 			p.Generation != generation+1 || !p.Due.Equal(w.now) {
 			t.Errorf("%s: import %+v", kind, after)
 		}
@@ -163,17 +164,25 @@ func TestImportThatIsBeingCancelledIsNotReplayed(t *testing.T) {
 	}
 }
 
-// TestReportOfAReplayIsNotHeldBack by one that the sweep asked for before.
+// TestReportOfAReplayIsNotHeldBack by one that a sweep asks for before the guests are reopened.
 func TestReportOfAReplayIsNotHeldBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.imports("a", guest(0, done(), failed(gone)))
-	later := w.now.Add(time.Hour)
-	if _, err := w.ledger.UpdateImport(t.Context(), "a", func(i *ledger.Import) error { i.ReportDue = later; return nil }); err != nil {
+	r := w.replay()
+	r.Ledger = watching{Store: w.ledger, before: func(what string) error {
+		if what == "UpdateEntries" {
+			return w.sweep().Run(t.Context())
+		}
+		return nil
+	}}
+	if _, err := r.Run(t.Context(), replay.Selection{Import: "a"}); err != nil {
 		t.Fatal(err)
 	}
-	w.run(replay.Selection{Import: "a"})
+	if reports := w.bus.Depth(message.Reports).Active; reports != 1 {
+		t.Fatalf("the sweep asked for %d reports, want one", reports)
+	}
 	if due := w.get("a").ReportDue; !due.IsZero() {
-		t.Errorf("the sweep would not ask for the report before %s", due)
+		t.Errorf("the sweep would not ask again before %s", due)
 	}
 }
