@@ -135,10 +135,7 @@ func (s *Step) record(ctx context.Context, m message.Message, g ledger.Guest) er
 			return nil // cancelled or replayed meanwhile: only the user id is worth keeping
 		}
 		e.Invite.End(outcome(g, m.Import), now)
-		due := now
-		if g.Invite == ledger.Invited {
-			due = later(now, g.Confirmed.Add(s.Settle))
-		}
+		due := s.due(g, m.Import, now)
 		for i := range e.Targets {
 			if e.Targets[i].State == ledger.Planned {
 				e.Targets[i].Send(due)
@@ -152,11 +149,20 @@ func (s *Step) record(ctx context.Context, m message.Message, g ledger.Guest) er
 	return s.follow(ctx, m, e, t)
 }
 
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
+// due is when the assignments should act. A guest whom another import has just invited has that import's assignments on
+// their way: they go first, so that the second import of the same file finds all of it there.
+func (s *Step) due(g ledger.Guest, importID string, now time.Time) time.Time {
+	if g.Invite != ledger.Invited {
+		return now
 	}
-	return a
+	settled := g.Confirmed.Add(s.Settle)
+	if g.InvitedBy != importID {
+		settled = settled.Add(s.Settle)
+	}
+	if settled.After(now) {
+		return settled
+	}
+	return now
 }
 
 func outcome(g ledger.Guest, importID string) ledger.Outcome {

@@ -105,14 +105,14 @@ func (s *Sweep) report(ctx context.Context, i ledger.Import, now time.Time) erro
 	if now.Before(i.ReportDue) {
 		return nil
 	}
+	if err := s.Bus.Send(ctx, message.NewReport(message.Message{Import: i.ID, Source: i.Source})); err != nil {
+		return err
+	}
 	_, err := s.Ledger.UpdateImport(ctx, i.ID, func(i *ledger.Import) error {
 		i.ReportDue = now.Add(s.StaleAfter / 2)
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	return s.Bus.Send(ctx, message.NewReport(message.Message{Import: i.ID, Source: i.Source}))
+	return err
 }
 
 // replan sends the plan again of an import that runs while some of its guests were never sent: a plan that saw it
