@@ -34,7 +34,11 @@ func (e *HeldError) Error() string {
 
 // Store is the ledger. All methods may be called from many goroutines and processes, and retry transient faults of the
 // service by themselves for a few seconds; an error that is none of this package's means that the ledger cannot be
-// reached. A write whose answer was lost may have happened: every caller repeats safely.
+// reached. A write whose answer was lost may have happened: every caller repeats safely. An entry or import that is too
+// large to be kept is refused for good; see [CheckEntry].
+//
+// A change function given to an update may run several times, in any goroutine. It may read the Store, but must not write
+// through it: a store may hold the turn at a partition while it runs, and would wait for itself.
 type Store interface {
 	Guests
 	Imports
@@ -64,8 +68,8 @@ type Imports interface {
 	// Import returns an import; ErrNotFound.
 	Import(ctx context.Context, id string) (Import, error)
 	// UpdateImport reads the row, applies change and writes it if nobody else did in between, otherwise again from the
-	// start: change may run several times and must have no other effect. An error of change is returned as it is and
-	// nothing is written. It returns the row as stored afterwards.
+	// start: change may run several times and must have no other effect; see [Store] for what it may do. An error of
+	// change is returned as it is and nothing is written. It returns the row as stored afterwards.
 	UpdateImport(ctx context.Context, id string, change func(*Import) error) (Import, error)
 	// ListImports yields imports, open ones only if asked (see [Import.Open]), in order of id.
 	ListImports(ctx context.Context, openOnly bool) iter.Seq2[Import, error]
@@ -83,7 +87,8 @@ type Entries interface {
 	// after this update; Tally.Open is 0 there if this partition has no open guest left.
 	UpdateEntry(ctx context.Context, importID, guest string, change func(*Entry) error) (Entry, Tally, error)
 	// UpdateEntries applies change to several entries of one import in as few transactions as it can. Each entry is
-	// written or left as a whole; it may stop half-way with an error. It returns the entries that change altered.
+	// written or left as a whole; it may stop half-way with an error. It returns the entries that change altered. One
+	// that would become too large is left as it was; the others are altered, and then its refusal is returned.
 	UpdateEntries(ctx context.Context, importID string, guests []string, change func(*Entry) error) ([]Entry, error)
 	// ListEntries yields the entries of one of the [Parts] whose key is greater than after, in order of key.
 	ListEntries(ctx context.Context, importID string, part int, after string) iter.Seq2[Entry, error]
@@ -99,7 +104,11 @@ type Entries interface {
 }
 
 // Unreachable returns the verdict of a step that cannot read or write the ledger: the same message later, without using
-// up an attempt, because the failure says nothing about the guest.
+// up an attempt, because the failure says nothing about the guest. An error that wraps [message.ErrNever] is returned as
+// it is: waiting does not make an entry smaller.
 func Unreachable(err error) error {
+	if errors.Is(err, message.ErrNever) {
+		return err
+	}
 	return &message.Later{After: 15 * time.Second, Why: fmt.Sprintf("the ledger cannot be reached: %v", err)}
 }

@@ -36,7 +36,8 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		tests []test
 	}{
 		{"Guests", guests}, {"Claims", claims}, {"Imports", imports}, {"Entries", entries}, {"Updates", updates},
-		{"Tally", tallies}, {"Index", indexes}, {"Purge", purges}, {"Processes", processes},
+		{"Tally", tallies}, {"Sizes", sizes},
+		{"Index", indexes}, {"Purge", purges}, {"Processes", processes},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()

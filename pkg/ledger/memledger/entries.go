@@ -1,6 +1,7 @@
 package memledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,13 @@ func (s *Store) InsertEntries(ctx context.Context, entries []ledger.Entry) (int,
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	inserted := 0
+	var refusal error
 	for _, e := range entries {
+		e = clone(e)
+		if err := ledger.CheckEntry(&e); err != nil {
+			refusal = cmp.Or(refusal, fmt.Errorf("insert entries of import %s: %w", e.Import, err))
+			continue
+		}
 		b := s.entries[e.Import]
 		if b == nil {
 			b = &book{}
@@ -30,7 +37,7 @@ func (s *Store) InsertEntries(ctx context.Context, entries []ledger.Entry) (int,
 		b.put(e)
 		inserted++
 	}
-	return inserted, nil
+	return inserted, refusal
 }
 
 // Entry implements [ledger.Entries].
@@ -68,6 +75,10 @@ func (s *Store) UpdateEntry(ctx context.Context, importID, guest string, change 
 			return ledger.Entry{}, ledger.Tally{}, err
 		}
 		e.Import, e.Guest = importID, guest
+		e = clone(e)
+		if err := ledger.CheckEntry(&e); err != nil {
+			return ledger.Entry{}, ledger.Tally{}, fmt.Errorf("update entry %s/%s: %w", importID, guest, err)
+		}
 		if stored, tally, ok := s.replaceEntry(e, old.Version); ok {
 			return stored, tally, nil
 		}
@@ -89,6 +100,7 @@ func (s *Store) replaceEntry(e ledger.Entry, version string) (ledger.Entry, ledg
 // UpdateEntries implements [ledger.Entries]. It takes the guests in order of key.
 func (s *Store) UpdateEntries(ctx context.Context, importID string, guests []string, change func(*ledger.Entry) error) ([]ledger.Entry, error) {
 	var altered []ledger.Entry
+	var refusal error
 	for _, guest := range slices.Compact(slices.Sorted(slices.Values(guests))) {
 		wrote := false
 		e, _, err := s.UpdateEntry(ctx, importID, guest, func(e *ledger.Entry) error {
@@ -96,6 +108,10 @@ func (s *Store) UpdateEntries(ctx context.Context, importID string, guests []str
 			wrote = err == nil
 			return err
 		})
+		if wrote && ledger.IsTooLarge(err) {
+			refusal = cmp.Or(refusal, err)
+			continue
+		}
 		if err != nil {
 			return altered, fmt.Errorf("guest %s: %w", guest, err)
 		}
@@ -103,7 +119,7 @@ func (s *Store) UpdateEntries(ctx context.Context, importID string, guests []str
 			altered = append(altered, e)
 		}
 	}
-	return altered, nil
+	return altered, refusal
 }
 
 // Tally implements [ledger.Entries].

@@ -3,6 +3,7 @@ package memledger
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"maps"
 	"slices"
@@ -19,6 +20,10 @@ func (s *Store) CreateImport(ctx context.Context, i ledger.Import) (ledger.Impor
 	defer s.mu.Unlock()
 	if stored, ok := s.imports[i.ID]; ok {
 		return stored, false, nil
+	}
+	i = normal(i)
+	if err := ledger.CheckImport(i); err != nil {
+		return ledger.Import{}, false, fmt.Errorf("create import %s: %w", i.ID, err)
 	}
 	return s.putImport(i), true, nil
 }
@@ -52,6 +57,10 @@ func (s *Store) UpdateImport(ctx context.Context, id string, change func(*ledger
 			return ledger.Import{}, err
 		}
 		i.ID = id
+		i = normal(i)
+		if err := ledger.CheckImport(i); err != nil {
+			return ledger.Import{}, fmt.Errorf("update import %s: %w", id, err)
+		}
 		if stored, ok := s.replaceImport(i, old.Version); ok {
 			return stored, nil
 		}
@@ -93,9 +102,14 @@ func (s *Store) importIDs() []string {
 }
 
 func (s *Store) putImport(i ledger.Import) ledger.Import {
-	i.Created, i.Finished = utc(i.Created), utc(i.Finished)
-	i.Stage.Due, i.Plan.Due = utc(i.Stage.Due), utc(i.Plan.Due)
 	i.Version = s.version()
 	s.imports[i.ID] = i
+	return i
+}
+
+// normal returns i with its times as a table would return them.
+func normal(i ledger.Import) ledger.Import {
+	i.Created, i.Finished = utc(i.Created), utc(i.Finished)
+	i.Stage.Due, i.Plan.Due, i.ReportDue = utc(i.Stage.Due), utc(i.Plan.Due), utc(i.ReportDue)
 	return i
 }

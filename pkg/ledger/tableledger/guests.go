@@ -45,7 +45,7 @@ func (s *Store) Claim(ctx context.Context, key, holder string, d time.Duration) 
 			return g, nil
 		}
 		if err := wait.after(ctx, err); err != nil {
-			return ledger.Guest{}, fmt.Errorf("claim guest %s: %w", key, err)
+			return ledger.Guest{}, fmt.Errorf("claim guest %s: %w", key, refused("guest "+key, err))
 		}
 	}
 }
@@ -73,7 +73,7 @@ func (s *Store) SaveGuest(ctx context.Context, g ledger.Guest) (ledger.Guest, er
 		err = ledger.ErrConflict
 	}
 	if err != nil {
-		return ledger.Guest{}, fmt.Errorf("save guest %s: %w", g.Key, err)
+		return ledger.Guest{}, fmt.Errorf("save guest %s: %w", g.Key, refused("guest "+g.Key, err))
 	}
 	return saved, nil
 }

@@ -91,8 +91,11 @@ func (s *Store) UpdateImport(ctx context.Context, id string, change func(*ledger
 // writeImport writes an import in place of old, or a new one if old is nil, with the row that marks it as open; errLost.
 func (s *Store) writeImport(ctx context.Context, i ledger.Import, old *ledger.Import, etag azcore.ETag) (ledger.Import, error) {
 	i.Created, i.Finished = utc(i.Created), utc(i.Finished)
-	i.Stage.Due, i.Plan.Due = utc(i.Stage.Due), utc(i.Plan.Due)
+	i.Stage.Due, i.Plan.Due, i.ReportDue = utc(i.Stage.Due), utc(i.Plan.Due), utc(i.ReportDue)
 	i.Version = newVersion()
+	if err := ledger.CheckImport(i); err != nil {
+		return ledger.Import{}, err
+	}
 	row, err := encodeImport(i)
 	if err != nil {
 		return ledger.Import{}, err
@@ -115,7 +118,7 @@ func (s *Store) writeImport(ctx context.Context, i ledger.Import, old *ledger.Im
 			return found, nil
 		}
 	}
-	return i, err
+	return i, refused("import "+i.ID, err)
 }
 
 // ListImports implements [ledger.Imports].

@@ -1,6 +1,7 @@
 package tableledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ func (s *Store) InsertEntries(ctx context.Context, entries []ledger.Entry) (int,
 	}
 	slices.SortStableFunc(sorted, func(a, b ledger.Entry) int { return strings.Compare(a.Guest, b.Guest) })
 	sorted = slices.CompactFunc(sorted, func(a, b ledger.Entry) bool { return a.Guest == b.Guest })
+	sorted, refusal := fitting(sorted)
 	inserted := 0
 	for len(sorted) > 0 {
 		partition := partitionOf(sorted[0].Import, sorted[0].Guest)
@@ -27,30 +29,58 @@ func (s *Store) InsertEntries(ctx context.Context, entries []ledger.Entry) (int,
 		}
 		new, err := s.insert(ctx, partition, sorted[:n])
 		inserted += new
-		if err != nil {
+		if err != nil && !ledger.IsTooLarge(err) {
 			return inserted, fmt.Errorf("insert entries of import %s: %w", sorted[0].Import, err)
 		}
+		refusal = cmp.Or(refusal, err)
 		sorted = sorted[n:]
+	}
+	if refusal != nil {
+		return inserted, fmt.Errorf("insert entries of import %s: %w", entries[0].Import, refusal)
 	}
 	return inserted, nil
 }
 
-// insert inserts entries of one partition, sorted by key.
+// fitting returns the entries that are not too large, and the refusal of the first that is.
+func fitting(entries []ledger.Entry) ([]ledger.Entry, error) {
+	var refusal error
+	fits := slices.DeleteFunc(entries, func(e ledger.Entry) bool {
+		err := ledger.CheckEntry(&e)
+		refusal = cmp.Or(refusal, err)
+		return err != nil
+	})
+	return fits, refusal
+}
+
+// insert inserts entries of one partition, sorted by key. Where the service refuses a transaction for its size, each of
+// its entries gets one of its own; the first one refused there is the error in the end.
 func (s *Store) insert(ctx context.Context, partition string, entries []ledger.Entry) (int, error) {
 	inserted := 0
-	for len(entries) > 0 {
-		taken, new, err := s.insertSome(ctx, partition, entries)
+	var refusal error
+	for single := 0; len(entries) > 0; single-- {
+		some := entries
+		if single > 0 {
+			some = entries[:1]
+		}
+		taken, new, err := s.insertSome(ctx, partition, some)
 		inserted += new
-		if err != nil {
+		switch {
+		case isTooLarge(err) && taken > 1:
+			single = taken + 1
+			continue
+		case isTooLarge(err):
+			refusal = cmp.Or(refusal, refused("guest "+entries[0].Guest, err))
+		case err != nil:
 			return inserted, err
 		}
 		entries = entries[taken:]
 	}
-	return inserted, nil
+	return inserted, refusal
 }
 
 // insertSome inserts what fits into one transaction, trying again without those that exist. It returns how many entries
 // it dealt with, and how many of them were new. It does not look for existing ones first: only a redelivery meets any.
+// With an error it returns how many entries it tried.
 func (s *Store) insertSome(ctx context.Context, partition string, entries []ledger.Entry) (taken, inserted int, err error) {
 	release, err := s.queues.enter(ctx, partition)
 	if err != nil {
@@ -69,7 +99,7 @@ func (s *Store) insertSome(ctx context.Context, partition string, entries []ledg
 			return taken, inserted + ours(exists, version), nil
 		}
 		if err := wait.after(ctx, err); err != nil {
-			return 0, 0, err
+			return taken, 0, err
 		}
 		if exists, err = s.versions(ctx, partition, entries[:max(taken, 1)]); err != nil {
 			return 0, 0, err

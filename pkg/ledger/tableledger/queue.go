@@ -25,6 +25,8 @@ type result struct {
 	tally ledger.Tally
 	wrote bool
 	err   error
+	// tooLarge says that err is the store's refusal, not an error of change.
+	tooLarge bool
 }
 
 // leave says that nobody waits any more. When it returns, change does not run and will not.

@@ -9,11 +9,14 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
+
+	"guestlist/pkg/ledger"
 )
 
 var (
@@ -23,6 +26,27 @@ var (
 	// errBusy says that the service refused a transaction with an answer that may be another soon.
 	errBusy = errors.New("table service is busy")
 )
+
+// tooLarge says that the service refused a write for its size, as it will each time.
+type tooLarge struct{ code, request string }
+
+func (e *tooLarge) Error() string {
+	return fmt.Sprintf("too large for the table service: %s (request %s)", e.code, e.request)
+}
+
+// isTooLarge reports whether the service refused a write for its size.
+func isTooLarge(err error) bool {
+	_, ok := errors.AsType[*tooLarge](err)
+	return ok
+}
+
+// refused turns the refusal of a write that was about one thing alone into the ledger's failure; other errors stay.
+func refused(what string, err error) error {
+	if e, ok := errors.AsType[*tooLarge](err); ok {
+		return ledger.TooLarge(what, e.request)
+	}
+	return err
+}
 
 // table is one table, with the service's answers sorted into errors.
 type table struct {
@@ -129,6 +153,12 @@ func yieldPage(rows [][]byte, yield func(stored, error) bool) bool {
 // innerStatus finds the status of the operation that failed in the answer to a transaction, whose own status is 202.
 var innerStatus = regexp.MustCompile(`HTTP/1\.1 ([45]\d\d)`)
 
+// sizes are the codes by which the service refuses a row that it will never take.
+var sizes = []string{
+	string(aztables.EntityTooLarge), string(aztables.PropertyValueTooLarge), string(aztables.TooManyProperties),
+	"RequestBodyTooLarge", "ContentLengthExceeded", "KeyValueTooLarge",
+}
+
 // wrap sorts an error of the SDK.
 func (t *table) wrap(what string, err error) error {
 	res, ok := errors.AsType[*azcore.ResponseError](err)
@@ -142,6 +172,8 @@ func (t *table) wrap(what string, err error) error {
 		return errMissing
 	case status == http.StatusConflict || status == http.StatusPreconditionFailed:
 		return errLost
+	case status == http.StatusRequestEntityTooLarge || slices.Contains(sizes, code):
+		return fmt.Errorf("%s table %s: %w", what, t.name, &tooLarge{code, requestOf(res)})
 	case status >= 500 || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout:
 		return fmt.Errorf("%s table %s: %w: status %d, %s", what, t.name, errBusy, status, code)
 	}

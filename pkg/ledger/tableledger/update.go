@@ -1,6 +1,7 @@
 package tableledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,19 +30,22 @@ func (s *Store) UpdateEntry(ctx context.Context, importID, guest string, change 
 }
 
 // UpdateEntries implements [ledger.Entries]. It takes the guests in order of key and stops after the window in which an
-// error occurred.
+// error occurred, except where an entry is too large.
 func (s *Store) UpdateEntries(ctx context.Context, importID string, guests []string, change func(*ledger.Entry) error) ([]ledger.Entry, error) {
 	var altered []ledger.Entry
+	var refusal error
 	for ops := range windows(importID, guests, change) {
 		if err := s.update(ctx, importID, ops); err != nil {
 			return altered, fmt.Errorf("update entries of import %s: %w", importID, err)
 		}
 		var failed error
 		for _, o := range ops {
-			if o.err != nil && failed == nil {
-				failed = fmt.Errorf("guest %s: %w", o.guest, o.err)
-			}
-			if o.wrote {
+			switch {
+			case o.tooLarge:
+				refusal = cmp.Or(refusal, o.err)
+			case o.err != nil:
+				failed = cmp.Or(failed, fmt.Errorf("guest %s: %w", o.guest, o.err))
+			case o.wrote:
 				altered = append(altered, o.entry)
 			}
 		}
@@ -49,7 +53,7 @@ func (s *Store) UpdateEntries(ctx context.Context, importID string, guests []str
 			return altered, failed
 		}
 	}
-	return altered, nil
+	return altered, refusal
 }
 
 // windows yields ops for the guests, each once, in order of key, those of one partition together, window by window.
@@ -85,19 +89,28 @@ type batch struct {
 }
 
 // work ends the ops one way or the other. Only the end of ctx, which is one caller's and says nothing about the others,
-// leaves some unfinished.
+// leaves some unfinished. Of ops whose transaction was refused for its size each gets a transaction of its own, so that
+// it fails none but those to blame.
 func (b *batch) work(ctx context.Context, ops []*op) []*op {
-	for len(ops) > 0 {
-		taken, err := b.some(ctx, ops[:min(maxRows, len(ops))])
+	for single := 0; len(ops) > 0; single-- {
+		limit := maxRows
+		if single > 0 {
+			limit = 1
+		}
+		taken, err := b.some(ctx, ops[:min(limit, len(ops))])
 		if ctx.Err() != nil && err != nil {
 			return ops
 		}
-		if err != nil {
+		if isTooLarge(err) && taken > 1 {
+			single = taken + 1
+			continue
+		}
+		if err != nil && !isTooLarge(err) {
 			taken = len(ops)
 		}
 		for _, o := range ops[:taken] {
 			if err != nil {
-				o.result = result{err: err}
+				o.result = result{err: refused("guest "+o.guest, err), tooLarge: isTooLarge(err)}
 			}
 			close(o.done)
 		}
@@ -106,7 +119,8 @@ func (b *batch) work(ctx context.Context, ops []*op) []*op {
 	return nil
 }
 
-// some runs as many of the ops as fit into one transaction, as often as it takes, and returns how many.
+// some runs as many of the ops as fit into one transaction, as often as it takes, and returns how many; with an error,
+// how many the last transaction had.
 func (b *batch) some(ctx context.Context, ops []*op) (int, error) {
 	for wait := newBackoff(); ; {
 		t, found, err := b.read(ctx, ops)
@@ -121,7 +135,7 @@ func (b *batch) some(ctx context.Context, ops []*op) (int, error) {
 			return taken, nil
 		}
 		if err := wait.after(ctx, err); err != nil {
-			return 0, err
+			return taken, err
 		}
 	}
 }
@@ -186,6 +200,10 @@ func (b *batch) applyOne(t *transaction, row stored, o *op) (bool, error) {
 	}
 	e = own(e)
 	e.Import, e.Guest, e.Version = b.importID, o.guest, newVersion()
+	if err := ledger.CheckEntry(&e); err != nil {
+		o.result = result{err: err, tooLarge: true}
+		return true, nil
+	}
 	fits, err := t.put(change{old: &old, etag: row.etag(), new: &e})
 	if fits && err == nil {
 		o.result = result{entry: e, tally: t.tally, wrote: true}
