@@ -47,5 +47,5 @@ func soFar(i status.Import) string {
 	if i.Guests == 0 {
 		return "Nobody was invited for it."
 	}
-	return fmt.Sprintf("Of its %s %d are in the directory and %d are open.", counted(i.Guests, "guest"), i.Invited, i.Open)
+	return fmt.Sprintf("It has %s, %d in the directory, %d open.", counted(i.Guests, "guest"), i.Invited, i.Open)
 }

@@ -10,14 +10,21 @@ import (
 	"guestlist/pkg/status"
 )
 
-// command is one sub-command. make declares its flags and returns what runs once they are parsed.
+// command is one sub-command. make declares its flags and returns what is done once they are parsed.
 type command struct {
 	name        string
 	args        string // for people
 	least, most int    // number of arguments
 	changes     bool   // it changes something, so it asks
 	short, long string
-	make        func(*flag.FlagSet) func(*call, []string) error
+	make        func(*flag.FlagSet) body
+}
+
+// body is what a command does. check, if there is one, says what is wrong with flags and arguments, before anything is
+// opened.
+type body struct {
+	check func(args []string) error
+	do    func(c *call, args []string) error
 }
 
 func commands() []command {
@@ -29,8 +36,8 @@ func commands() []command {
 	}
 }
 
-func noFlags(do func(*call, []string) error) func(*flag.FlagSet) func(*call, []string) error {
-	return func(*flag.FlagSet) func(*call, []string) error { return do }
+func noFlags(do func(*call, []string) error) func(*flag.FlagSet) body {
+	return func(*flag.FlagSet) body { return body{do: do} }
 }
 
 func (c command) synopsis() string {

@@ -67,25 +67,33 @@ func (p program) run(ctx context.Context, args []string) int {
 	fs := flag.NewFlagSet(cmd.name, flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	env := c.common(fs, cmd.changes)
-	do := cmd.make(fs)
+	b := cmd.make(fs)
 	names, err := parse(fs, rest)
 	if errors.Is(err, flag.ErrHelp) {
 		fmt.Fprint(p.stdout, help(cmd, fs))
 		return exitDone
 	}
-	if err == nil && (len(names) < cmd.least || len(names) > cmd.most) {
-		err = fmt.Errorf("it takes %s, not %d", argumentCount(cmd), len(names))
+	if err == nil {
+		err = cmd.fits(b, names)
 	}
 	if err != nil {
 		return c.misused(cmd, err)
 	}
 	if c.services, err = open(ctx, *env, p.getenv); err == nil {
-		err = do(c, names)
-	}
-	if errors.Is(err, errUsage) {
-		return c.misused(cmd, err)
+		err = b.do(c, names)
 	}
 	return c.report(err)
+}
+
+// fits says what is wrong with the arguments.
+func (c command) fits(b body, names []string) error {
+	if len(names) < c.least || len(names) > c.most {
+		return fmt.Errorf("it takes %s, not %d", argumentCount(c), len(names))
+	}
+	if b.check == nil {
+		return nil
+	}
+	return b.check(names)
 }
 
 // common declares the flags that commands share and returns the file of settings.
@@ -100,9 +108,6 @@ func (c *call) common(fs *flag.FlagSet, changes bool) *string {
 	}
 	return env
 }
-
-// errUsage says that flags or arguments do not go together.
-var errUsage = errors.New("these flags and arguments do not go together")
 
 func (c *call) misused(cmd command, err error) int {
 	fmt.Fprintf(c.stderr, "guestlist %s: %v.\nUsage: guestlist %s\nWhat it does: guestlist %s -h\n", cmd.name, err, cmd.synopsis(), cmd.name)

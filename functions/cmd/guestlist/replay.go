@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"strings"
@@ -17,21 +18,25 @@ func lettersReplayCommand() command {
 		short: "send again what failed",
 		long: `Sends the failed steps of an import again, all or those that the flags select, or one upload event. Mend the cause
 first. The results are then written anew, as the next revision. What was done is not done twice.`,
-		make: func(fs *flag.FlagSet) func(*call, []string) error {
+		make: func(fs *flag.FlagSet) body {
 			code := fs.String("code", "", "only failures with this `CODE`")
 			guest := fs.String("guest", "", "only the guest with this `ADDRESS`")
 			event := fs.Int64("event", 0, "send the upload event with this `NUMBER` again")
-			return func(c *call, args []string) error {
+			check := func(args []string) error {
 				switch {
 				case *event != 0 && (len(args) > 0 || *code != "" || *guest != ""):
-					return fmt.Errorf("%w: -event stands alone", errUsage)
-				case *event != 0:
+					return errors.New("-event goes without IMPORT, -code and -guest")
+				case *event == 0 && len(args) == 0:
+					return errors.New("say which IMPORT, or which -event")
+				}
+				return nil
+			}
+			return body{check, func(c *call, args []string) error {
+				if *event != 0 {
 					return replayEvent(c, *event)
-				case len(args) == 0:
-					return fmt.Errorf("%w: say which IMPORT", errUsage)
 				}
 				return replayImport(c, args[0], picked{*code, *guest})
-			}
+			}}
 		},
 	}
 }

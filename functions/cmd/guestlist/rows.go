@@ -68,7 +68,7 @@ func next(c *call, d details) {
 		add("send it again, when the cause is mended", "guestlist deadletters replay "+i.ID)
 	}
 	if d.Files != nil && d.Files.ToCorrect != "" && (len(d.Rejected) > 0 || slices.ContainsFunc(d.Guests, refused)) {
-		c.hint("\nWhat was rejected is tried again when you correct the file above for that, or the policy, and drop the file again.")
+		c.hint("\nTo have what was rejected tried again, correct the file of rows to correct, or the policy, and drop that file.")
 	}
 	printTodo(c, todo)
 }

@@ -161,11 +161,10 @@ func printImport(w io.Writer, d details) {
 		row("Outcomes", strings.Join(ended(i), ", "))
 	}
 	if d.Files != nil {
-		row("Results", fmt.Sprintf("in container %s:", report.Container))
-		for _, f := range []struct{ path, what string }{{d.Files.Result, "every row with its outcome"}, {d.Files.ToCorrect, "only the rows to correct and drop again"},
-			{d.Files.Summary, "the counts"}} {
+		row("Results", fmt.Sprintf("in container %s", report.Container))
+		for _, f := range []struct{ what, path string }{{"all rows", d.Files.Result}, {"to correct", d.Files.ToCorrect}, {"counts", d.Files.Summary}} {
 			if f.path != "" {
-				fmt.Fprintf(w, "          %s  (%s)\n", status.Clean(f.path), f.what)
+				fmt.Fprintf(w, "          %-11s %s\n", f.what+":", status.Clean(f.path))
 			}
 		}
 	}

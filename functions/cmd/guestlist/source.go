@@ -32,15 +32,16 @@ source are then judged again.
   -file POLICY   the policy is in that file; "guestlist source show NAME -json" prints one to begin with
   neither        a new source: only make the inbox. Its first file is held until you allow what it asks for. For a
                  source that has a policy: judge its held files again`,
-		make: func(fs *flag.FlagSet) func(*call, []string) error {
+		make: func(fs *flag.FlagSet) body {
 			from := fs.String("from", "", "held `IMPORT` whose wishes to allow")
 			file := fs.String("file", "", "policy `FILE` to upload")
-			return func(c *call, args []string) error {
+			check := func([]string) error {
 				if *from != "" && *file != "" {
-					return fmt.Errorf("%w: give -from or -file", errUsage)
+					return errors.New("give -from or -file, not both")
 				}
-				return sourceAdd(c, args[0], *from, *file)
+				return nil
 			}
+			return body{check, func(c *call, args []string) error { return sourceAdd(c, args[0], *from, *file) }}
 		},
 	}
 }

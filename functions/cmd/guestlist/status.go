@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
@@ -21,20 +22,24 @@ func statusCommand() command {
 		long: `Without IMPORT: every file that arrived, the newest first. With IMPORT: that file, what it asks for while it is
 held, what became of its guests, and the rows that were rejected. Lists stop at 50 lines, guests with trouble
 first, unless -all is given. Counts are of guests, where they do not say rows.`,
-		make: func(fs *flag.FlagSet) func(*call, []string) error {
+		make: func(fs *flag.FlagSet) body {
 			watch := fs.Bool("watch", false, "print a line whenever something changed, until the import has ended or needs a person")
 			all := fs.Bool("all", false, "list every guest and every rejected row")
-			return func(c *call, args []string) error {
+			check := func(args []string) error {
+				if *watch && (len(args) == 0 || *all) {
+					return errors.New("-watch goes with one IMPORT, and not with -all")
+				}
+				return nil
+			}
+			return body{check, func(c *call, args []string) error {
 				switch {
-				case *watch && (len(args) == 0 || *all):
-					return fmt.Errorf("%w: -watch needs one IMPORT and no -all", errUsage)
 				case len(args) == 0:
 					return listImports(c)
 				case *watch:
 					return watchImport(c, args[0])
 				}
 				return showImport(c, args[0], *all)
-			}
+			}}
 		},
 	}
 }
@@ -53,11 +58,11 @@ func listImports(c *call) error {
 	}
 	t := status.Table{Columns: []status.Column{{Title: "IMPORT"}, {Title: "SOURCE", Bends: true}, {Title: "FILE", Bends: true}, {Title: "RECEIVED"},
 		{Title: "STATE"}, {Title: "ROWS", Right: true}, {Title: "GUESTS", Right: true}, {Title: "OPEN", Right: true},
-		{Title: "OUTCOMES", Bends: true}}}
+		{Title: "OUTCOMES OR REASON", Bends: true}}}
 	digits := enough(all)
 	for _, i := range all {
-		t.Row(i.ID[:min(digits, len(i.ID))], i.Source, i.File, day(i.Received), stateLine(i), fmt.Sprint(i.Rows), fmt.Sprint(i.Guests),
-			fmt.Sprint(i.Open), outcomes(i))
+		t.Row(i.ID[:min(digits, len(i.ID))], i.Source, i.File, day(i.Received), i.State, fmt.Sprint(i.Rows), fmt.Sprint(i.Guests),
+			fmt.Sprint(i.Open), cmp.Or(outcomes(i), i.Code))
 	}
 	return t.Write(c.stdout)
 }

@@ -78,7 +78,7 @@ func (c *call) report(err error) int {
 // wrong guess.
 func explain(err error) string {
 	if f, ok := errors.AsType[*message.Failure](err); ok {
-		return f.Code + ": " + f.Text
+		return f.Code + ": " + strings.ReplaceAll(f.Text, "\n", "; ")
 	}
 	raw := once(status.Clean(err.Error()))
 	if d, ok := errors.AsType[*net.DNSError](err); ok {
