@@ -105,7 +105,7 @@ func rejectedRows(c *call, i status.Import) ([]rejected, error) {
 	if i.RowsRejected == 0 {
 		return rows, nil
 	}
-	for row, err := range work.Rows(c.ctx, c.services.Blobs, i.ID, work.Rejected) {
+	for row, err := range work.Rows(c.ctx, c.services.Blobs, i.Work, work.Rejected) {
 		if err != nil {
 			return nil, err
 		}

@@ -48,10 +48,10 @@ func people() []ledger.Entry {
 func (w *world) finished(id, source string) {
 	w.t.Helper()
 	base := source + "/march.csv/20260302T093015Z-" + id
-	w.imports(ledger.Import{ID: id, Source: source, Path: "march.csv", Rows: 7, RowsRejected: 2, Reported: 1, Finished: received.Add(time.Minute),
+	i := w.imports(ledger.Import{ID: id, Source: source, Path: "march.csv", Run: "r3", Rows: 7, RowsRejected: 2, Reported: 1, Finished: received.Add(time.Minute),
 		Results: base + ".summary.json"}, people()...)
 	w.blob(report.Container, base+".summary.json", report.Summary{Import: id, Result: base + ".result.csv", ToCorrect: base + ".failed.csv"})
-	rows := work.NewWriter(w.t.Context(), w.services.Blobs, id)
+	rows := work.NewWriter(w.t.Context(), w.services.Blobs, i.Work())
 	w.must(rows.Header([]string{"Email"}))
 	w.must(rows.Add(work.Row{Line: 6, Address: "farid+x@supplier.example", Problems: []message.Failure{
 		{Code: "email.forbidden-character", Text: "Microsoft refuses addresses with a plus sign (name+tag@domain) as guests: use the address without the tag"}}}))
