@@ -15,6 +15,9 @@ var (
 	ErrNotFound = errors.New("no such blob")
 	// ErrChanged means that the blob is not, or no longer, the version that was asked for.
 	ErrChanged = errors.New("the blob has changed")
+	// ErrPending means that the blob is the target of a copy that is still under way, so it is not complete: ask again
+	// later. It is met because BlobCreated comes at the start of some copies. The version changes when the copy ends.
+	ErrPending = errors.New("the blob is still being copied")
 )
 
 // Info describes one version of a blob. ETag is without quotes.
@@ -28,10 +31,11 @@ type Info struct {
 type Store interface {
 	// Account names the storage account (part of an import's id).
 	Account() string
-	// Stat returns the present version of a blob; ErrNotFound.
+	// Stat returns the present version of a blob; ErrNotFound, ErrPending.
 	Stat(ctx context.Context, container, path string) (Info, error)
 	// Open streams a blob. With a non-empty etag only that version is read: ErrChanged if another is there before the
-	// first byte or takes its place while reading (then from Read). ErrNotFound if there is none. The caller closes.
+	// first byte or takes its place while reading (then from Read). ErrNotFound if there is none, ErrPending if it is not
+	// complete. The caller closes.
 	Open(ctx context.Context, container, path, etag string) (io.ReadCloser, Info, error)
 	// Create streams a new blob or a new version of it, creating the container if it is missing. Nothing is visible until
 	// Close returns nil; Abort drops what was written.

@@ -21,11 +21,19 @@ func (s *Store) Stat(ctx context.Context, container, path string) (blobstore.Inf
 	if err != nil {
 		return blobstore.Info{}, fail("stat", container+"/"+path, err)
 	}
+	if pending(res.CopyStatus) {
+		return blobstore.Info{}, fail("stat", container+"/"+path, blobstore.ErrPending)
+	}
 	return info(container, path, res.ETag, res.ContentLength, res.LastModified), nil
 }
 
 func (s *Store) blob(container, path string) *blob.Client {
 	return s.client.NewContainerClient(container).NewBlobClient(path)
+}
+
+// pending reports whether a copy to the blob is still under way. A copy that was aborted or failed leaves an empty blob.
+func pending(status *blob.CopyStatusType) bool {
+	return status != nil && *status == blob.CopyStatusTypePending
 }
 
 func info(container, path string, etag *azcore.ETag, size *int64, modified *time.Time) blobstore.Info {
@@ -64,6 +72,10 @@ func (s *Store) Open(ctx context.Context, container, path, etag string) (io.Read
 	}
 	if err != nil {
 		return nil, blobstore.Info{}, err
+	}
+	if pending(res.CopyStatus) {
+		_ = res.Body.Close() // nothing is read
+		return nil, blobstore.Info{}, fail("open", container+"/"+path, blobstore.ErrPending)
 	}
 	r := &reader{ctx: ctx, client: client, which: container + "/" + path, etag: etag, body: res.NewRetryReader(ctx, nil)}
 	return r, info(container, path, res.ETag, res.ContentLength, res.LastModified), nil
