@@ -54,12 +54,33 @@ func (f *filler) fill(t *testing.T, v reflect.Value) {
 	}
 }
 
-// identical fails the test unless two values that a store returned for the same row are the same to the last bit, the
-// zones of times included. Callers compare and hash what they read.
+// identical fails the test unless two values that a store returned for the same row are the same to the last bit, with
+// times in UTC. Callers compare and hash what they read.
 func identical[T any](t *testing.T, what string, one, other T) {
 	t.Helper()
 	if !reflect.DeepEqual(one, other) {
 		t.Errorf("%s differs from what is read:\n%+v\n%+v", what, one, other)
+	}
+	inUTC(t, what, reflect.ValueOf(one))
+}
+
+func inUTC(t *testing.T, what string, v reflect.Value) {
+	t.Helper()
+	if at, ok := v.Interface().(time.Time); ok {
+		if at.Location() != time.UTC {
+			t.Errorf("%s is not in UTC: %s", what, at)
+		}
+		return
+	}
+	switch v.Kind() {
+	case reflect.Slice:
+		for i := range v.Len() {
+			inUTC(t, what, v.Index(i))
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			inUTC(t, what+", "+v.Type().Field(i).Name, v.Field(i))
+		}
 	}
 }
 
