@@ -27,7 +27,7 @@ import (
 
 // Config says where the blobs are: a connection string, or an endpoint and a credential.
 type Config struct {
-	ConnectionString string
+	ConnectionString string // UseDevelopmentStorage=true is the emulator on this machine
 
 	Endpoint   string // https://<account>.blob.core.windows.net
 	Credential azcore.TokenCredential
@@ -70,7 +70,7 @@ func (c Config) connect() (*service.Client, error) {
 		Retry:     policy.RetryOptions{MaxRetries: 3, RetryDelay: 300 * time.Millisecond, MaxRetryDelay: 2 * time.Second},
 	}}
 	if c.ConnectionString != "" {
-		return service.NewClientFromConnectionString(c.ConnectionString, options)
+		return service.NewClientFromConnectionString(blobstore.ConnectionString(c.ConnectionString), options)
 	}
 	if c.Credential == nil {
 		return nil, errors.New("neither a connection string nor a credential")

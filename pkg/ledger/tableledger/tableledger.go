@@ -27,12 +27,13 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 
+	"guestlist/pkg/blobstore"
 	"guestlist/pkg/ledger"
 )
 
 // Config says where the tables are: a connection string, or an endpoint and a credential.
 type Config struct {
-	ConnectionString string
+	ConnectionString string // UseDevelopmentStorage=true is the emulator on this machine
 
 	Endpoint   string // https://<account>.table.core.windows.net
 	Credential azcore.TokenCredential
@@ -91,7 +92,7 @@ func (c Config) connect(watch policy.Policy) (*aztables.ServiceClient, error) {
 		options.Transport = newClient()
 	}
 	if c.ConnectionString != "" {
-		return aztables.NewServiceClientFromConnectionString(c.ConnectionString, options)
+		return aztables.NewServiceClientFromConnectionString(blobstore.ConnectionString(c.ConnectionString), options)
 	}
 	if c.Credential == nil {
 		return nil, errors.New("neither a connection string nor a credential")

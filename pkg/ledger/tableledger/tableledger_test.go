@@ -2,6 +2,8 @@ package tableledger_test
 
 import (
 	"crypto/rand"
+	"errors"
+	"net/http"
 	"os"
 	"testing"
 	"time"
@@ -56,5 +58,20 @@ func await(t *testing.T, s *tableledger.Store, d time.Duration) {
 		if now.Sub(start) >= d {
 			return
 		}
+	}
+}
+
+func TestDevelopmentStorageIsTheEmulatorOnThisMachine(t *testing.T) {
+	t.Parallel()
+	var asked string
+	c := tableledger.Config{ConnectionString: "UseDevelopmentStorage=true", Client: &http.Client{
+		Transport: tripper(func(req *http.Request) (*http.Response, error) {
+			asked = req.URL.Host + req.URL.Path
+			return nil, errors.New("connection refused")
+		}),
+	}}
+	_, err := tableledger.New(t.Context(), c)
+	if err == nil || asked != "127.0.0.1:10002/devstoreaccount1/Tables" {
+		t.Errorf("asked %s: %v", asked, err)
 	}
 }
