@@ -36,8 +36,8 @@ demo: tools devstack ## drop a CSV (CSV=path) on this machine's stack, wait for 
 	@exec $(CACHE)/bin/devstack -csv '$(CSV)' $(if $(SEED),-seed '$(SEED)') $(if $(POLICY),-policy '$(POLICY)') \
 		-results '$(RESULTS)' -exit $(ARGS)
 
-run: tools devstack ## start the stack, print its addresses, keep it up (end it with Ctrl-C)
-	@exec $(CACHE)/bin/devstack $(ARGS)
+run: tools devstack ## keep the stack up with the sample directory, or for a file (CSV=path); Ctrl-C ends it
+	@exec $(CACHE)/bin/devstack $(if $(filter file,$(origin CSV)),-seed docs/samples/directory.json,-csv '$(CSV)') $(ARGS)
 
 test: tools ## run every test, then print the slowest ten
 	@mkdir -p $(CACHE)/bin
@@ -66,7 +66,7 @@ package: needs-go ## stage what is deployed in dist/azure (GOOS, GOARCH; linux/a
 devstack: needs-go
 	@$(MAKE) --no-print-directory package GOOS="$$(go env GOHOSTOS)" GOARCH="$$(go env GOHOSTARCH)"
 	@mkdir -p $(CACHE)/bin
-	@go build -o $(CACHE)/bin/devstack ./functions/cmd/devstack
+	@go build -o $(CACHE)/bin/ ./functions/cmd/devstack ./functions/cmd/guestlist
 
 tools: needs-go needs-node $(CACHE)/npm ## install Azurite as the lock file pins it (only when that changed)
 

@@ -29,7 +29,6 @@ func (r *reading) judge(w *work.Writer, row csvfile.Row) error {
 		r.rejected++
 	} else {
 		out.Guest = message.GuestKey(out.Address)
-		r.seen(out.Guest)
 	}
 	if err := w.Add(out); err != nil {
 		return storage(err)

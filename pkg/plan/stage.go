@@ -194,8 +194,8 @@ type reading struct {
 
 	run            string // of the folder of its work files
 	rows, rejected int
-	guests         map[guestKey]struct{}
-	judged         map[string]judged // targets that the directory was asked about
+	guests         map[guestKey]struct{} // that the file asks for, allowed or not
+	judged         map[string]judged     // targets that the directory was asked about
 }
 
 // judged is the directory's word about a target.
@@ -211,7 +211,7 @@ func (r *reading) read(file io.Reader) error {
 		return err
 	}
 	if r.held != nil {
-		return r.each(csv, r.count)
+		return r.each(csv, func(csvfile.Row) error { return nil })
 	}
 	w := work.NewWriter(r.ctx, r.Blobs, ledger.Import{ID: r.i.ID, Run: r.run}.Work())
 	defer w.Abort()
@@ -245,18 +245,13 @@ func (r *reading) each(csv *csvfile.Reader, do func(csvfile.Row) error) error {
 		}
 		r.rows++
 		r.ask.Add(row)
+		if !row.Refused() {
+			r.seen(message.GuestKey(row.Email))
+		}
 		if err := do(row); err != nil {
 			return err
 		}
 	}
-}
-
-// count only looks at a row of a file that is held: how many guests there are is part of what it asks for.
-func (r *reading) count(row csvfile.Row) error {
-	if !row.Refused() {
-		r.seen(message.GuestKey(row.Email))
-	}
-	return nil
 }
 
 // guestKey is a guest key in binary: a file of a million guests must fit into memory.

@@ -52,8 +52,8 @@ func (p Policy) Exceeds(guests int) *message.Failure {
 		return nil
 	}
 	return &message.Failure{Code: TooManyGuests, Text: fmt.Sprintf(
-		"the file has %d guests, source %s may bring %d in one file: look it through and run \"guestlist approve IMPORT\", drop it in smaller files, or raise maxGuests in the policy",
-		guests, p.Source, p.MaxGuests)}
+		"the file has %d guests, source %s may bring %d in one file: drop it in smaller files, or look it through and raise maxGuests in the policy: guestlist source add %s -from IMPORT",
+		guests, p.Source, p.MaxGuests, p.Source)}
 }
 
 // add resolves what a row names, and keeps each target once, however it is named.

@@ -199,6 +199,8 @@ func (s *stack) announce() {
 	s.console.say("ready: functions host %s, directory %s (controls %s), storage %s", s.platform.url(), s.entra.URL(), s.entra.ControlURL(), s.azurite.BlobURL())
 	s.console.say("faults %s, limits %s, replication lag %s; repeat this run's lag and faults with -rand %d", s.faults, s.limits, s.lag, s.random)
 	if !s.exit {
-		s.console.say("drop a CSV into container %s, and look with: guestlist -env %s status", policy.Container(s.source), s.env)
+		s.console.say("in another terminal: export GUESTLIST_ENV=%s", s.env)
+		s.console.say("  drop a file:    .cache/bin/guestlist drop docs/samples/partners.csv -source %s", s.source)
+		s.console.say("  see it happen:  .cache/bin/guestlist status")
 	}
 }

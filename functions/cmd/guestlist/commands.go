@@ -29,7 +29,7 @@ type body struct {
 
 func commands() []command {
 	return []command{
-		statusCommand(),
+		statusCommand(), dropCommand(),
 		sourceAddCommand(), sourceListCommand(), sourceShowCommand(),
 		cancelCommand(),
 		lettersListCommand(), lettersReplayCommand(),

@@ -180,7 +180,7 @@ func rowsLine(i status.Import) string {
 // exact returns an import's reason with commands that can be run as they stand.
 func exact(i status.Import) string {
 	from := fmt.Sprintf("guestlist source add %s -from ", i.Source)
-	return strings.NewReplacer(from+"IMPORT", from+i.ID, "guestlist approve IMPORT", from+i.ID).Replace(i.Text)
+	return strings.ReplaceAll(i.Text, from+"IMPORT", from+i.ID)
 }
 
 // because returns a reason without the command at its end: for a held file the exact one is printed below.
