@@ -167,13 +167,14 @@ func (s *stack) settled(ctx context.Context, d *drop) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	settled := i.Settled()
 	if i.State == "held" && i.Code == "source.unknown" {
-		return s.allow(ctx, i)
+		settled, err = s.allow(ctx, i)
 	}
-	if i.Settled() {
+	if settled {
 		d.seconds = time.Since(d.at).Seconds()
 	}
-	return i.Settled(), nil
+	return settled, err
 }
 
 // allow does what an operator does about a source without a policy: look at what the file asks for, and add the source.

@@ -193,7 +193,7 @@ func (s *stack) writeEnv() error {
 func (s *stack) announce() {
 	s.console.line(map[string]any{
 		"functions": s.platform.url(), "serviceBus": s.bus.ConnectionString(), "storage": s.azurite.ConnectionString(),
-		"graph": s.entra.URL(), "graphControl": s.entra.ControlURL(), "mailbox": nil,
+		"graph": s.entra.URL(), "graphControl": s.entra.ControlURL(), "mailbox": "",
 		"pids": map[string]int{"handler": s.platform.handlerPID(), "azurite": s.azurite.PID(), "devstack": os.Getpid()},
 	})
 	s.console.say("ready: functions host %s, directory %s (controls %s), storage %s", s.platform.url(), s.entra.URL(), s.entra.ControlURL(), s.azurite.BlobURL())
