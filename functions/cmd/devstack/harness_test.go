@@ -181,6 +181,7 @@ func (w *world) oracle(deadLetters int, imports ...status.Import) {
 	if s := w.entra.Stats(); len(s.DuplicateMails) > 0 || len(s.DuplicateUsers) > 0 {
 		w.t.Errorf("mailed twice: %v; two accounts: %v", s.DuplicateMails, s.DuplicateUsers)
 	}
+	w.discreet()
 	for _, i := range imports {
 		sum := w.summary(i)
 		if n := total(sum.Outcomes); n != sum.Rows {
@@ -189,6 +190,21 @@ func (w *world) oracle(deadLetters int, imports ...status.Import) {
 		tally, err := w.services.Ledger.Tally(w.ctx, i.ID)
 		if err != nil || tally.Open != 0 {
 			w.t.Errorf("import %s: tally %+v, %v", i.ID, tally, err)
+		}
+	}
+}
+
+// discreet checks that no log line has an address: guests appear under a pseudonym only.
+func (w *world) discreet() {
+	w.t.Helper()
+	log, err := os.ReadFile(strings.TrimSuffix(w.env, ".env") + ".log")
+	if err != nil || !bytes.Contains(log, []byte("invocation ended")) {
+		w.t.Errorf("no log of the handler: %v", err)
+	}
+	for line := range bytes.Lines(log) {
+		if bytes.Contains(line, []byte("@")) || bytes.Contains(line, []byte("redeem?")) {
+			w.t.Errorf("a log line with an address or a redeem link: %s", line)
+			return
 		}
 	}
 }
