@@ -202,7 +202,7 @@ func (s *stack) allow(ctx context.Context, i status.Import) (bool, error) {
 	p.Describe(s.console.text())
 	n, err := sources.Add(ctx, p)
 	if err == nil {
-		s.console.say("source %s may do this; %d held files go on", s.source, n)
+		s.console.say("source %s may do this; held files that go on: %d", s.source, n)
 	}
 	return false, err
 }

@@ -124,7 +124,7 @@ func (s *stack) printResult(ctx context.Context, i status.Import, sum report.Sum
 	if err := s.printRejected(ctx, w, i); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\n%d rows: %s. %d guests. %.1f s.\n", sum.Rows, counts(sum.Outcomes), sum.Guests, d.seconds)
+	fmt.Fprintf(w, "\n%d rows: %s. %d guests. %.1f s. Results:\n", sum.Rows, counts(sum.Outcomes), sum.Guests, d.seconds)
 	return nil
 }
 
