@@ -1,17 +1,15 @@
 package replay_test
 
 import (
-	"context"
 	"errors"
 	"testing"
 
+	"guestlist/pkg/crashtest"
 	"guestlist/pkg/message"
 	"guestlist/pkg/replay"
 )
 
-var errCrash = errors.New("crashed")
-
-// TestCrashBetweenEntryAndMessage dies at each write and at each send; the sweep then sends what is missing, or a second
+// TestCrashBetweenEntryAndMessage dies before and after each write and each send; the sweep then sends what is missing, or a second
 // replay does.
 func TestCrashBetweenEntryAndMessage(t *testing.T) {
 	t.Parallel()
@@ -20,21 +18,19 @@ func TestCrashBetweenEntryAndMessage(t *testing.T) {
 	for ; ; points++ {
 		w := newWorld(t)
 		w.imports("a", many(guests)...)
-		left := points
-		point := func(string) error {
-			if left--; left < 0 {
-				return errCrash
-			}
-			return nil
-		}
+		var p crashtest.Process
+		p.DieAt(points)
 		r := w.replay()
-		r.Ledger, r.Bus = watching{Store: w.ledger, before: point}, dying{w, point}
-		_, err := r.Run(t.Context(), replay.Selection{Import: "a"})
-		if err == nil {
+		r.Ledger, r.Bus = crashtest.Ledger{Store: w.ledger, Process: &p}, crashtest.Bus{Sender: w.bus, Process: &p}
+		err := p.Run(func() error {
+			_, err := r.Run(t.Context(), replay.Selection{Import: "a"})
+			return err
+		})
+		if !p.Died() {
+			if err != nil {
+				t.Fatal(err)
+			}
 			break
-		}
-		if !errors.Is(err, errCrash) {
-			t.Fatal(err)
 		}
 		if _, err := w.replay().Run(t.Context(), replay.Selection{Import: "a"}); err != nil && !errors.Is(err, message.ErrNever) {
 			t.Fatal(err)
@@ -66,17 +62,4 @@ func number(guest string, n int) int {
 		}
 	}
 	return -1
-}
-
-// dying is a broker that the sender may die before.
-type dying struct {
-	w     *world
-	point func(string) error
-}
-
-func (d dying) Send(ctx context.Context, msgs ...message.Message) error {
-	if err := d.point("Send"); err != nil {
-		return err
-	}
-	return d.w.bus.Send(ctx, msgs...)
 }

@@ -172,12 +172,12 @@ func TestBrokerErrorsAreTold(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.imports("a", guest(0, failed(refuse)))
-	w.bus.Refuse(errCrash)
+	w.bus.Refuse(errBroker)
 	_, err := w.replay().List(t.Context(), "")
-	if _, tidy := w.replay().Tidy(t.Context()); !errors.Is(tidy, errCrash) || !errors.Is(err, errCrash) {
+	if _, tidy := w.replay().Tidy(t.Context()); !errors.Is(tidy, errBroker) || !errors.Is(err, errBroker) {
 		t.Errorf("List: %v, Tidy: %v; want the broker's error", err, tidy)
 	}
-	if err := w.replay().RunEvent(t.Context(), 1); !errors.Is(err, errCrash) {
+	if err := w.replay().RunEvent(t.Context(), 1); !errors.Is(err, errBroker) {
 		t.Errorf("RunEvent: %v, want the broker's error", err)
 	}
 }

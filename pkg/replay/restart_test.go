@@ -12,6 +12,8 @@ import (
 	"guestlist/pkg/replay"
 )
 
+var errBroker = errors.New("503 server busy")
+
 func TestBrokenImportIsRestartedWhereItBroke(t *testing.T) {
 	t.Parallel()
 	for kind, i := range map[message.Kind]ledger.Import{
@@ -54,8 +56,8 @@ func TestRestartThatWasNotSentIsSentByTheSweep(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.create(ledger.Import{ID: "a", State: ledger.Broken, Revision: 1, Reported: 1, Stage: ledger.Phase{Generation: 1}})
-	w.bus.Refuse(errCrash)
-	if _, err := w.replay().Run(t.Context(), replay.Selection{Import: "a"}); !errors.Is(err, errCrash) {
+	w.bus.Refuse(errBroker)
+	if _, err := w.replay().Run(t.Context(), replay.Selection{Import: "a"}); !errors.Is(err, errBroker) {
 		t.Fatalf("got %v, want the broker's error", err)
 	}
 	w.bus.Refuse(nil)

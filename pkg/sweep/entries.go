@@ -1,0 +1,93 @@
+package sweep
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"guestlist/pkg/ledger"
+	"guestlist/pkg/message"
+)
+
+// cancel ends everything that is open.
+func (s *Sweep) cancel(ctx context.Context, i ledger.Import, now time.Time) error {
+	return s.end(ctx, i, func(e *ledger.Entry) bool {
+		e.EndAll(ledger.Cancelled, &cancelled, now)
+		return true
+	})
+}
+
+// end changes the open entries of an import; change says whether it changed one.
+func (s *Sweep) end(ctx context.Context, i ledger.Import, change func(*ledger.Entry) bool) error {
+	for part := range ledger.Parts {
+		var open []string
+		for e, err := range s.Ledger.ListEntries(ctx, i.ID, part, "") {
+			if err != nil {
+				return err
+			}
+			if !e.Ended() {
+				open = append(open, e.Guest)
+			}
+		}
+		if len(open) == 0 {
+			continue
+		}
+		_, err := s.Ledger.UpdateEntries(ctx, i.ID, open, func(e *ledger.Entry) error {
+			if e.Ended() || !change(e) {
+				return ledger.ErrUnchanged
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stale sends again, with a new generation, what was sent and is long overdue.
+func (s *Sweep) stale(ctx context.Context, i ledger.Import, now time.Time) error {
+	limit := now.Add(-s.StaleAfter)
+	var guests []string
+	for guest, err := range s.Ledger.DueBefore(ctx, i.ID, limit) {
+		if err != nil {
+			return err
+		}
+		if guests = append(guests, guest); len(guests) == batch {
+			if err := s.resend(ctx, i, guests, limit, now); err != nil {
+				return err
+			}
+			guests = nil
+		}
+	}
+	return s.resend(ctx, i, guests, limit, now)
+}
+
+func (s *Sweep) resend(ctx context.Context, i ledger.Import, guests []string, limit, now time.Time) error {
+	if len(guests) == 0 {
+		return nil
+	}
+	changed, err := s.Ledger.UpdateEntries(ctx, i.ID, guests, func(e *ledger.Entry) error {
+		any := false
+		for _, step := range e.Steps() {
+			if step.State == ledger.Sent && step.Due.Before(limit) {
+				step.Generation++
+				step.Send(now)
+				any = true
+			}
+		}
+		if !any {
+			return ledger.ErrUnchanged
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	var out []message.Message
+	for _, e := range changed {
+		out = append(out, i.Messages(&e, func(st *ledger.Step) bool { return st.State == ledger.Sent && st.Due.Equal(now) })...)
+	}
+	slog.WarnContext(ctx, "messages lost; sent again", slog.String("import_id", i.ID), slog.Int("count", len(out)))
+	return s.Bus.Send(ctx, out...)
+}
