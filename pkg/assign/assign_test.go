@@ -104,8 +104,8 @@ func TestCrashAnywhere(t *testing.T) {
 		w := newWorld(t)
 		w.invited(ledger.Done, 2)
 		w.must(target(0))
-		w.crash.left = points
-		if err := w.deliver(target(1)); !w.crash.fired {
+		w.process.DieAt(points)
+		if err := w.deliver(target(1)); !w.process.Died() {
 			if err != nil {
 				t.Fatalf("without a crash: %v", err)
 			}

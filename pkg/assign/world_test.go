@@ -2,13 +2,13 @@ package assign_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"testing"
 	"time"
 
 	"guestlist/pkg/assign"
 	"guestlist/pkg/bus/membus"
+	"guestlist/pkg/crashtest"
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/ledger/memledger"
 	"guestlist/pkg/message"
@@ -23,17 +23,17 @@ var guest = message.GuestKey("ana@partner.example")
 
 // world is one import with one guest, a directory that counts, and a clock that only the test moves.
 type world struct {
-	t      *testing.T
-	now    time.Time
-	ledger *memledger.Store
-	dir    *directory
-	bus    *membus.Bus
-	crash  *crasher
-	stop   error // answer of the ledger when it is asked whether the import was cancelled
+	t       *testing.T
+	now     time.Time
+	ledger  *memledger.Store
+	dir     *directory
+	bus     *membus.Bus
+	process crashtest.Process
+	stop    error // answer of the ledger when it is asked whether the import was cancelled
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{t: t, now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC), crash: &crasher{left: -1}}
+	w := &world{t: t, now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
 	clock := func() time.Time { return w.now }
 	w.ledger, w.bus = memledger.New(clock), membus.New(membus.Options{Now: clock})
 	w.dir = &directory{w: w, has: map[string]bool{}}
@@ -68,7 +68,8 @@ func target(n int) message.Message {
 // step returns a worker that reads the import's flag anew each time.
 func (w *world) step() *assign.Step {
 	cancelled := ledger.NewFlags(w.ledger, 0).Cancelled
-	return &assign.Step{Ledger: crashing{w.ledger, w.crash}, Directory: w.dir, Bus: crashingBus{w.bus, w.crash},
+	return &assign.Step{Ledger: crashtest.Ledger{Store: w.ledger, Process: &w.process}, Directory: w.dir,
+		Bus: crashtest.Bus{Sender: w.bus, Process: &w.process},
 		Cancelled: func(ctx context.Context, id string) (bool, error) {
 			if w.stop != nil {
 				return false, w.stop
@@ -77,20 +78,9 @@ func (w *world) step() *assign.Step {
 		}}
 }
 
-// errCrash is what a process that died leaves of a call: nothing.
-var errCrash = errors.New("crashed")
-
-// deliver runs Do once; a crash ends it with errCrash wherever it was.
-func (w *world) deliver(m message.Message) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			if r != errCrash { //nolint:errorlint // a panic value
-				panic(r)
-			}
-			err = errCrash
-		}
-	}()
-	return w.step().Do(w.t.Context(), m)
+// deliver runs Do once; a crash ends it wherever it was.
+func (w *world) deliver(m message.Message) error {
+	return w.process.Run(func() error { return w.step().Do(w.t.Context(), m) })
 }
 
 // must delivers a message that has to be done.
@@ -129,55 +119,6 @@ func (w *world) reports() int {
 	return len(w.bus.Sent())
 }
 
-// crasher ends the process at one of its acts: before the act with an even count, after it with an odd one.
-type crasher struct {
-	left  int // -1: never
-	fired bool
-}
-
-func (c *crasher) point() {
-	if c.left == 0 {
-		c.left, c.fired = -1, true
-		panic(errCrash)
-	}
-	if c.left > 0 {
-		c.left--
-	}
-}
-
-// act does f between two points.
-func act[T any](c *crasher, f func() (T, error)) (T, error) {
-	c.point()
-	v, err := f()
-	c.point()
-	return v, err
-}
-
-// crashing is a ledger whose writes are acts.
-type crashing struct {
-	*memledger.Store
-	c *crasher
-}
-
-func (l crashing) UpdateEntry(ctx context.Context, id, key string, change func(*ledger.Entry) error) (e ledger.Entry, t ledger.Tally, err error) {
-	e, err = act(l.c, func() (ledger.Entry, error) {
-		var err error
-		e, t, err = l.Store.UpdateEntry(ctx, id, key, change)
-		return e, err
-	})
-	return e, t, err
-}
-
-type crashingBus struct {
-	*membus.Bus
-	c *crasher
-}
-
-func (b crashingBus) Send(ctx context.Context, msgs ...message.Message) error {
-	_, err := act(b.c, func() (struct{}, error) { return struct{}{}, b.Bus.Send(ctx, msgs...) })
-	return err
-}
-
 // directory knows what was granted to whom.
 type directory struct {
 	w      *world
@@ -196,7 +137,7 @@ func (d *directory) AssignRole(_ context.Context, objectID, roleID, user string)
 }
 
 func (d *directory) grant(what string) (bool, error) {
-	return act(d.w.crash, func() (bool, error) {
+	return crashtest.Act(&d.w.process, func() (bool, error) {
 		d.writes++
 		if d.err != nil {
 			return false, d.err

@@ -19,7 +19,7 @@ func (w *world) once(t *testing.T) {
 }
 
 func (w *world) sent(kind message.Kind) (n int) {
-	for _, m := range w.bus.sent {
+	for _, m := range w.bus.Sent() {
 		if m.Kind == kind {
 			n++
 		}
@@ -39,7 +39,7 @@ func TestInvitesThenSendsAssignments(t *testing.T) {
 		t.Errorf("entry: %+v", e)
 	}
 	if w.sent(message.Assign) != 2 || w.sent(message.Report) != 0 {
-		t.Errorf("sent %+v; want two assignments and no report, since targets are open", w.bus.sent)
+		t.Errorf("sent %+v; want two assignments and no report, since targets are open", w.bus.Sent())
 	}
 }
 
@@ -50,7 +50,7 @@ func TestGuestWithoutTargetsEndsTheImport(t *testing.T) {
 		t.Fatal(err)
 	}
 	if w.sent(message.Report) != 1 || w.entry("a").Outcome() != ledger.Done {
-		t.Errorf("sent %+v, outcome %s; want a report and done", w.bus.sent, w.entry("a").Outcome())
+		t.Errorf("sent %+v, outcome %s; want a report and done", w.bus.Sent(), w.entry("a").Outcome())
 	}
 }
 
@@ -106,8 +106,8 @@ func TestCrashAnywhere(t *testing.T) {
 			w := newWorld(t)
 			w.dir.lag = 5 * time.Minute // beyond the lease: looking up alone does not save the second mail
 			a, b := w.plan("a", 1), w.plan("b", 1)
-			w.crash.left = points
-			if err := w.deliver(a); !w.crash.fired {
+			w.process.DieAt(points)
+			if err := w.deliver(a); !w.process.Died() {
 				if err != nil {
 					t.Fatalf("without a crash: %v", err)
 				}
@@ -148,7 +148,7 @@ func check(t *testing.T, w *world, when string) {
 }
 
 func assigned(w *world, importID string) bool {
-	for _, m := range w.bus.sent {
+	for _, m := range w.bus.Sent() {
 		if m.Kind == message.Assign && m.Import == importID {
 			return true
 		}
@@ -218,7 +218,7 @@ func TestPermanentFailureEndsAllTargets(t *testing.T) {
 	}
 	e := w.entry("a")
 	if e.Outcome() != ledger.Failed || e.Targets[1].Code != "invite.address-refused" || w.sent(message.Report) != 1 {
-		t.Errorf("entry %+v, sent %+v; want everything failed for one reason, and a report", e, w.bus.sent)
+		t.Errorf("entry %+v, sent %+v; want everything failed for one reason, and a report", e, w.bus.Sent())
 	}
 	posts := w.dir.posts
 	if err := w.deliver(m); !errors.Is(err, message.ErrNever) || w.dir.posts != posts {
@@ -241,8 +241,8 @@ func TestOldGenerationAndCancelledActOnNothing(t *testing.T) {
 	if err := w.deliver(m); err != nil {
 		t.Fatal(err)
 	}
-	if w.dir.posts != 0 || len(w.bus.sent) != 0 {
-		t.Errorf("%d POSTs, sent %v", w.dir.posts, w.bus.sent)
+	if w.dir.posts != 0 || len(w.bus.Sent()) != 0 {
+		t.Errorf("%d POSTs, sent %v", w.dir.posts, w.bus.Sent())
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"guestlist/pkg/bus/membus"
+	"guestlist/pkg/crashtest"
 	"guestlist/pkg/invite"
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/ledger/memledger"
@@ -23,17 +25,17 @@ type world struct {
 	now     time.Time
 	ledger  *memledger.Store
 	dir     *directory
-	bus     *sender
-	crash   *crasher
+	bus     *membus.Bus
+	process crashtest.Process
 	holders int
 	mode    string
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{t: t, now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC), crash: &crasher{left: -1}, mode: "microsoft"}
-	w.ledger = memledger.New(func() time.Time { return w.now })
+	w := &world{t: t, now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC), mode: "microsoft"}
+	clock := func() time.Time { return w.now }
+	w.ledger, w.bus = memledger.New(clock), membus.New(membus.Options{Now: clock})
 	w.dir = &directory{w: w, lag: 10 * time.Second}
-	w.bus = &sender{w: w}
 	return w
 }
 
@@ -56,26 +58,16 @@ func (w *world) plan(importID string, targets int) message.Message {
 }
 
 func (w *world) step() *invite.Step {
-	return &invite.Step{Ledger: crashing{w.ledger, w.crash}, Directory: w.dir, Bus: w.bus, Mode: w.mode,
+	return &invite.Step{Ledger: crashtest.Ledger{Store: w.ledger, Process: &w.process}, Directory: w.dir,
+		Bus: crashtest.Bus{Sender: w.bus, Process: &w.process}, Mode: w.mode,
 		Cancelled: ledger.NewFlags(w.ledger, 0).Cancelled,
 		Holder:    func() string { w.holders++; return fmt.Sprint("worker-", w.holders) },
 		Lease:     2 * time.Minute, UncertainWait: 15 * time.Minute}
 }
 
-// errCrash is what a process that died leaves of a call: nothing.
-var errCrash = errors.New("crashed")
-
-// deliver runs Do once; a crash ends it with errCrash wherever it was.
-func (w *world) deliver(m message.Message) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			if r != errCrash { //nolint:errorlint // a panic value
-				panic(r)
-			}
-			err = errCrash
-		}
-	}()
-	return w.step().Do(w.t.Context(), m)
+// deliver runs Do once; a crash ends it wherever it was.
+func (w *world) deliver(m message.Message) error {
+	return w.process.Run(func() error { return w.step().Do(w.t.Context(), m) })
 }
 
 // settle delivers m as a broker and the verdict engine would until it is done, moving the clock instead of waiting.
@@ -113,69 +105,6 @@ func (w *world) entry(importID string) *ledger.Entry {
 	return &e
 }
 
-// crasher ends the process at one of its acts: before the act with an even count, after it with an odd one.
-type crasher struct {
-	left  int // -1: never
-	acts  int
-	fired bool
-}
-
-func (c *crasher) point() {
-	c.acts++
-	if c.left == 0 {
-		c.left, c.fired = -1, true
-		panic(errCrash)
-	}
-	if c.left > 0 {
-		c.left--
-	}
-}
-
-// act does f between two points.
-func act[T any](c *crasher, f func() (T, error)) (T, error) {
-	c.point()
-	v, err := f()
-	c.point()
-	return v, err
-}
-
-// crashing is a ledger whose writes are acts.
-type crashing struct {
-	*memledger.Store
-	c *crasher
-}
-
-func (l crashing) Claim(ctx context.Context, key, holder string, d time.Duration) (ledger.Guest, error) {
-	return act(l.c, func() (ledger.Guest, error) { return l.Store.Claim(ctx, key, holder, d) })
-}
-
-func (l crashing) SaveGuest(ctx context.Context, g ledger.Guest) (ledger.Guest, error) {
-	return act(l.c, func() (ledger.Guest, error) { return l.Store.SaveGuest(ctx, g) })
-}
-
-func (l crashing) UpdateEntry(ctx context.Context, importID, key string, change func(*ledger.Entry) error) (e ledger.Entry, t ledger.Tally, err error) {
-	e, err = act(l.c, func() (ledger.Entry, error) {
-		var err error
-		e, t, err = l.Store.UpdateEntry(ctx, importID, key, change)
-		return e, err
-	})
-	return e, t, err
-}
-
-// sender is a bus that keeps what was sent; sending is an act.
-type sender struct {
-	w    *world
-	sent []message.Message
-}
-
-func (s *sender) Send(_ context.Context, msgs ...message.Message) error {
-	_, err := act(s.w.crash, func() (struct{}, error) {
-		s.sent = append(s.sent, msgs...)
-		return struct{}{}, nil
-	})
-	return err
-}
-
 // directory is a tenant: users by address, shown lag after they were made, and the mails that Microsoft sent.
 type directory struct {
 	w     *world
@@ -205,7 +134,7 @@ func (d *directory) Exists(_ context.Context, id string) (bool, error) {
 }
 
 func (d *directory) Invite(_ context.Context, i invite.Invitation) (string, error) {
-	return act(d.w.crash, func() (string, error) {
+	return crashtest.Act(&d.w.process, func() (string, error) {
 		d.posts++
 		if d.err != nil {
 			if err := d.err(d.posts); err != nil {
