@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"guestlist/pkg/bus"
@@ -42,21 +41,10 @@ type Step struct {
 
 // Do grants the target of m and records it.
 func (s *Step) Do(ctx context.Context, m message.Message) error {
-	e, err := s.Ledger.Entry(ctx, m.Import, m.Guest)
-	if errors.Is(err, ledger.ErrNotFound) {
-		slog.WarnContext(ctx, "no such entry; its import was purged")
-		return nil
-	}
-	if err != nil {
-		return ledger.Unreachable(err)
-	}
-	step := e.Step(message.Assign, m.Target)
+	e, step, err := ledger.Look(ctx, s.Ledger, m)
 	switch {
 	case step == nil:
-		return message.Never("message.target", fmt.Sprintf("the guest has no target number %d; report this as a defect", m.Target))
-	case step.Generation != m.Generation:
-		slog.InfoContext(ctx, "message of another generation", slog.Int("current", step.Generation))
-		return nil
+		return err
 	case step.State == ledger.Ended:
 		return s.again(ctx, m, *step)
 	case step.State != ledger.Sent:

@@ -80,20 +80,14 @@ const confirmedFor = 15 * time.Minute
 
 // Do invites the guest of m, or finds that this has been done, and sends the assignments. It may be repeated at any time.
 func (s *Step) Do(ctx context.Context, m message.Message) error {
-	e, err := s.Ledger.Entry(ctx, m.Import, m.Guest)
+	e, step, err := ledger.Look(ctx, s.Ledger, m)
 	switch {
-	case errors.Is(err, ledger.ErrNotFound):
-		slog.WarnContext(ctx, "no such entry; its import was purged")
+	case step == nil:
+		return err
+	case step.State == ledger.Waiting:
 		return nil
-	case err != nil:
-		return ledger.Unreachable(err)
-	case e.Invite.Generation != m.Generation:
-		slog.InfoContext(ctx, "message of another generation", slog.Int("current", e.Invite.Generation))
-		return nil
-	case e.Invite.State == ledger.Waiting:
-		return nil
-	case e.Invite.State == ledger.Ended:
-		return s.again(ctx, m, e)
+	case step.State == ledger.Ended:
+		return s.again(ctx, m, *e)
 	}
 	if stop, err := s.Cancelled(ctx, m.Import); err != nil {
 		return ledger.Unreachable(err)
@@ -101,7 +95,7 @@ func (s *Step) Do(ctx context.Context, m message.Message) error {
 		slog.InfoContext(ctx, "import cancelled; the sweep ends the entry")
 		return nil
 	}
-	g, err := s.claimed(ctx, m, e)
+	g, err := s.claimed(ctx, m, *e)
 	if err != nil {
 		return err
 	}
