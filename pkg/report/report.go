@@ -147,6 +147,7 @@ func (s *Step) write(ctx context.Context, i ledger.Import, guests int) (Summary,
 			return sum, err
 		}
 		if t.header == nil && i.Final() { // a held file: its rows were counted and never written down
+			sum.Outcomes[whole(i)] = i.Rows
 			return sum, s.writeSummary(ctx, n.summary, sum)
 		}
 		if err := t.write(&sum); err != nil {
@@ -158,6 +159,14 @@ func (s *Step) write(ctx context.Context, i ledger.Import, guests int) (Summary,
 		}
 	}
 	return sum, s.writeSummary(ctx, n.summary, sum)
+}
+
+// whole is the outcome of every row of a file that was given up as a whole.
+func whole(i ledger.Import) ledger.Outcome {
+	if i.Cancelled {
+		return ledger.Cancelled
+	}
+	return ledger.Rejected
 }
 
 func (s *Step) writeSummary(ctx context.Context, path string, sum Summary) error {
