@@ -35,7 +35,8 @@ func (e *HeldError) Error() string {
 // Store is the ledger. All methods may be called from many goroutines and processes, and retry transient faults of the
 // service by themselves for a few seconds; an error that is none of this package's means that the ledger cannot be
 // reached. A write whose answer was lost may have happened: every caller repeats safely. An entry or import that is too
-// large to be kept is refused for good; see [CheckEntry].
+// large to be kept is refused for good; see [CheckEntry]. Other errors name no guest: they are logged, and a key can be found
+// out from an address.
 //
 // A change function given to an update may run several times, in any goroutine. It may read the Store, but must not write
 // through it: a store may hold the turn at a partition while it runs, and would wait for itself.

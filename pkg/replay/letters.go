@@ -93,7 +93,7 @@ func (r *Replay) describeStep(ctx context.Context, l Letter) (Letter, bool, erro
 		return l, true, nil
 	}
 	if err != nil {
-		return l, false, fmt.Errorf("guest %s of import %s: %w", m.Guest, m.Import, err)
+		return l, false, fmt.Errorf("entry of import %s: %w", m.Import, err)
 	}
 	l.Address, l.Lines = e.Address, e.Lines
 	s := e.Step(m.Kind, m.Target)

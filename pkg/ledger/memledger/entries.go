@@ -77,7 +77,7 @@ func (s *Store) UpdateEntry(ctx context.Context, importID, guest string, change 
 		e.Import, e.Guest = importID, guest
 		e = clone(e)
 		if err := ledger.CheckEntry(&e); err != nil {
-			return ledger.Entry{}, ledger.Tally{}, fmt.Errorf("update entry %s/%s: %w", importID, guest, err)
+			return ledger.Entry{}, ledger.Tally{}, fmt.Errorf("update an entry of import %s: %w", importID, err)
 		}
 		if stored, tally, ok := s.replaceEntry(e, old.Version); ok {
 			return stored, tally, nil
@@ -113,7 +113,7 @@ func (s *Store) UpdateEntries(ctx context.Context, importID string, guests []str
 			continue
 		}
 		if err != nil {
-			return altered, fmt.Errorf("guest %s: %w", guest, err)
+			return altered, fmt.Errorf("update entries of import %s: %w", importID, err)
 		}
 		if wrote {
 			altered = append(altered, e)

@@ -46,7 +46,7 @@ func (s *Store) SaveGuest(ctx context.Context, g ledger.Guest) (ledger.Guest, er
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if stored, ok := s.guests[g.Key]; !ok || stored.Version != g.Version {
-		return ledger.Guest{}, fmt.Errorf("guest %s: %w", g.Key, ledger.ErrConflict)
+		return ledger.Guest{}, fmt.Errorf("guest: %w", ledger.ErrConflict)
 	}
 	return s.putGuest(g), nil
 }

@@ -63,7 +63,7 @@ func encodeEntry(partition string, e *ledger.Entry) ([]byte, error) {
 		errs = append(errs, r.putJSON(fmt.Sprintf(targetColumn, i), t))
 	}
 	if err := errors.Join(errs...); err != nil {
-		return nil, fmt.Errorf("entry %s: %w", e.Guest, err)
+		return nil, fmt.Errorf("entry of import %s: %w", e.Import, err)
 	}
 	return r.done(), nil
 }
@@ -86,7 +86,7 @@ func decodeEntry(importID string, r stored) (ledger.Entry, error) {
 		e.Targets = append(e.Targets, t)
 	}
 	if err := errors.Join(errs...); err != nil {
-		return e, fmt.Errorf("entry %s: %w", e.Guest, err)
+		return e, fmt.Errorf("entry of import %s: %w", e.Import, err)
 	}
 	return e, nil
 }

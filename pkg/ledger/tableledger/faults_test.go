@@ -258,3 +258,32 @@ func TestOneCallersEndDoesNotEndTheUpdatesOfOthers(t *testing.T) {
 		t.Errorf("generation %d", e.Invite.Generation)
 	}
 }
+
+// TestErrorsNameNoGuest loses the connection: what then is logged must not tell who the guest is.
+func TestErrorsNameNoGuest(t *testing.T) {
+	t.Parallel()
+	var dead atomic.Bool
+	s := through(t, func(req *http.Request) (*http.Response, error) {
+		if dead.Load() {
+			return nil, errors.New("connection refused")
+		}
+		return http.DefaultTransport.RoundTrip(req)
+	})
+	e := planned(1)
+	change := func(e *ledger.Entry) error { e.UserID = "x"; return nil }
+	for _, down := range []bool{false, true} { // at first there is no such entry
+		dead.Store(down)
+		_, read := s.Entry(t.Context(), importID, e.Guest)
+		_, _, one := s.UpdateEntry(t.Context(), importID, e.Guest, change)
+		_, all := s.UpdateEntries(t.Context(), importID, []string{e.Guest}, change)
+		_, saved := s.SaveGuest(t.Context(), ledger.Guest{Key: e.Guest, Version: "W/\"1\""})
+		for name, err := range map[string]error{"Entry": read, "UpdateEntry": one, "UpdateEntries": all, "SaveGuest": saved} {
+			if err == nil || strings.Contains(err.Error(), e.Guest) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	if _, err := s.Claim(t.Context(), e.Guest, "holder", time.Minute); err == nil || strings.Contains(err.Error(), e.Guest) {
+		t.Errorf("Claim: %v", err)
+	}
+}

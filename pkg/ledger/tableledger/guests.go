@@ -20,7 +20,7 @@ func (s *Store) Guest(ctx context.Context, key string) (ledger.Guest, error) {
 		err = ledger.ErrNotFound
 	}
 	if err != nil {
-		return ledger.Guest{}, fmt.Errorf("guest %s: %w", key, err)
+		return ledger.Guest{}, fmt.Errorf("guest: %w", err)
 	}
 	return g, nil
 }
@@ -45,7 +45,7 @@ func (s *Store) Claim(ctx context.Context, key, holder string, d time.Duration) 
 			return g, nil
 		}
 		if err := wait.after(ctx, err); err != nil {
-			return ledger.Guest{}, fmt.Errorf("claim guest %s: %w", key, refused("guest "+key, err))
+			return ledger.Guest{}, fmt.Errorf("claim a guest: %w", refused("guest "+key, err))
 		}
 	}
 }
@@ -66,14 +66,14 @@ func (s *Store) claim(ctx context.Context, key, holder string, d time.Duration) 
 // SaveGuest implements [ledger.Guests].
 func (s *Store) SaveGuest(ctx context.Context, g ledger.Guest) (ledger.Guest, error) {
 	if g.Version == "" { // read from nowhere; an empty ETag would insert
-		return ledger.Guest{}, fmt.Errorf("guest %s: %w", g.Key, ledger.ErrConflict)
+		return ledger.Guest{}, fmt.Errorf("guest: %w", ledger.ErrConflict)
 	}
 	saved, err := s.writeGuest(ctx, g)
 	if errors.Is(err, errLost) {
 		err = ledger.ErrConflict
 	}
 	if err != nil {
-		return ledger.Guest{}, fmt.Errorf("save guest %s: %w", g.Key, refused("guest "+g.Key, err))
+		return ledger.Guest{}, fmt.Errorf("save a guest: %w", refused("guest "+g.Key, err))
 	}
 	return saved, nil
 }

@@ -162,7 +162,7 @@ func (s *Store) readEntry(ctx context.Context, importID, guest string) (ledger.E
 		err = ledger.ErrNotFound
 	}
 	if err != nil {
-		return ledger.Entry{}, nil, fmt.Errorf("entry %s/%s: %w", importID, guest, err)
+		return ledger.Entry{}, nil, fmt.Errorf("entry of import %s: %w", importID, err)
 	}
 	e, err := decodeEntry(importID, found)
 	return e, found, err

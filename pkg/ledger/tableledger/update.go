@@ -21,7 +21,7 @@ const window = maxRows / 2
 func (s *Store) UpdateEntry(ctx context.Context, importID, guest string, change func(*ledger.Entry) error) (ledger.Entry, ledger.Tally, error) {
 	o := &op{guest: guest, change: change, done: make(chan struct{})}
 	if err := s.update(ctx, importID, []*op{o}); err != nil {
-		return ledger.Entry{}, ledger.Tally{}, fmt.Errorf("update entry %s/%s: %w", importID, guest, err)
+		return ledger.Entry{}, ledger.Tally{}, fmt.Errorf("update an entry of import %s: %w", importID, err)
 	}
 	if o.err != nil {
 		return ledger.Entry{}, ledger.Tally{}, o.err
@@ -44,7 +44,7 @@ func (s *Store) UpdateEntries(ctx context.Context, importID string, guests []str
 			case o.tooLarge:
 				refusal = cmp.Or(refusal, o.err)
 			case o.err != nil:
-				failed = cmp.Or(failed, fmt.Errorf("guest %s: %w", o.guest, o.err))
+				failed = cmp.Or(failed, o.err)
 			case o.wrote:
 				altered = append(altered, o.entry)
 			}
@@ -178,7 +178,7 @@ func (b *batch) applyOne(t *transaction, row stored, o *op) (bool, error) {
 		return true, nil
 	}
 	if row == nil {
-		o.result = result{err: fmt.Errorf("entry %s/%s: %w", b.importID, o.guest, ledger.ErrNotFound)}
+		o.result = result{err: fmt.Errorf("entry of import %s: %w", b.importID, ledger.ErrNotFound)}
 		return true, nil
 	}
 	old, err := decodeEntry(b.importID, row)
