@@ -119,7 +119,7 @@ var catalogue = []Refusal{
 	{memberQuota, writing, 403, "Directory_QuotaExceeded", "Unable to perform operation as '{n}' would exceed the maximum quota count '{max}' for forward-link 'members'.", "tests of instructure/canvas-lms", "T"},
 	{tooManyReferences, writing, 400, codeBad, "The number of references in 'members@odata.bind' must be between 1 and 20.", "page group-post-members gives the number; the text is the emulator's own", "U"},
 	{badReference, writing, 400, codeBad, "Invalid URL format specified in payload.", "reports; not recorded for all malformed references", "U"},
-	{alreadyAssigned, assigning, 400, codeBad, "Permission being assigned already exists on the object", "reports", "T"},
+	{alreadyAssigned, assigning, 400, codeBad, "Permission being assigned already exists on the object", "reports in issues of terraform-provider-azuread and msgraph SDKs", "T"},
 	{unknownRole, assigning, 400, codeBad, "Permission being assigned was not found on application", "reports; for disabled roles and those of applications not recorded", "T"},
 	{notValidReference, assigning, 400, codeBad, "Not a valid reference update.", "msgraph-sdk-dotnet issue 2508", "T"},
 	{assignmentQuota, assigning, 403, "Directory_QuotaExceeded", "Unable to perform operation as it would exceed the maximum quota count '{max}' for app role assignments.",

@@ -35,7 +35,7 @@ func TestUsersAreFoundByTheDocumentedFilters(t *testing.T) {
 		"(mail eq 'gus@partner.example' or userType eq 'Member') and startswith(displayName, 'M')":                                  {memberID},
 		"userType eq 'Guest'":                                         {guestID},
 		"accountEnabled eq false":                                     {disabledID},
-		"id in ('" + guestID + "','" + absentID + "')":                {guestID},
+		"id in ('" + guestID + "','" + roleID + "')":                  {guestID},
 		"creationType eq 'Invitation' and displayName eq 'gus guest'": {guestID},
 	} {
 		if diff := cmp.Diff(want, c.find(filter)); diff != "" {
