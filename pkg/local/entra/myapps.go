@@ -70,7 +70,7 @@ func (g *graph) myApps(w http.ResponseWriter, r *http.Request) {
 		u = g.users[g.sessions[c.Value]]
 	}
 	if u == nil {
-		g.askAddress(w, http.StatusOK, "")
+		g.signIn(w, r)
 		return
 	}
 	show(w, http.StatusOK, myAppsPage, map[string]any{"Name": u.DisplayName, "Mail": u.Mail, "Organization": g.primary, "Applications": g.tiles(u)})
@@ -80,12 +80,16 @@ func (g *graph) askAddress(w http.ResponseWriter, status int, problem string) {
 	show(w, status, signInPage, map[string]string{"TenantID": g.id, "Problem": problem})
 }
 
-// signIn takes the address of a guest. A direct link works only if it names the tenant, and only for addresses among the
-// guest's proxy addresses: those of contacts and aliases need the link from the invitation (source: page
-// redemption-experience).
+// signIn asks for the address of a guest, or takes it. A direct link works only if it names the tenant, and only for
+// addresses among the guest's proxy addresses: those of contacts and aliases need the link from the invitation (source:
+// page redemption-experience).
 func (g *graph) signIn(w http.ResponseWriter, r *http.Request) {
 	if !strings.EqualFold(r.URL.Query().Get("tenantid"), g.id) {
-		g.askAddress(w, http.StatusBadRequest, "This link does not name the organization. It needs ?tenantid= and the tenant's id.")
+		refusePage(w, http.StatusBadRequest, "Which organization?", "This link does not name the organization. Use the link from your invitation, or one that ends in ?tenantid= and the tenant's id.")
+		return
+	}
+	if r.Method != http.MethodPost {
+		g.askAddress(w, http.StatusOK, "")
 		return
 	}
 	address := strings.ToLower(strings.TrimSpace(r.PostFormValue("address")))
@@ -94,11 +98,11 @@ func (g *graph) signIn(w http.ResponseWriter, r *http.Request) {
 		g.askAddress(w, http.StatusForbidden, "No account of this organization can be found by that address. Use the link from your invitation.")
 		return
 	}
-	if _, fine := g.settings.welcomes(address); !fine && hits[0].ExternalUserState == pending {
-		g.askAddress(w, http.StatusForbidden, "The organization does not take guests from your domain.")
-		return
-	}
 	if hits[0].ExternalUserState == pending {
+		if _, fine := g.settings.welcomes(address); !fine {
+			g.askAddress(w, http.StatusForbidden, "The organization does not take guests from your domain.")
+			return
+		}
 		hits[0].accept(g.timing.now())
 	}
 	http.SetCookie(w, g.session(hits[0]))
