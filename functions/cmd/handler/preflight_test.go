@@ -123,3 +123,13 @@ func TestADirectoryThatCannotJudgeMakesTheFileWait(t *testing.T) {
 		}
 	}
 }
+
+func TestPreflightBearsALostAnswer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, entra.Seed{Groups: groups}, 1)
+	w.must(w.entra.SetFault(entra.Fault{Operation: "group", Reset: true, Count: 1}))
+	w.must(w.entra.SetFault(entra.Fault{Operation: "group", Refusal: "gateway-timeout", Count: 1}))
+	if g, err := w.dir.Group(t.Context(), ledger.Target{ID: guid("01")}); err != nil || g.Name != "Security" {
+		t.Errorf("%+v, %v", g, err)
+	}
+}
