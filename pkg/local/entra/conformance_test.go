@@ -22,7 +22,7 @@ func node(t *testing.T, s *entra.Server, folder, client, command string, args ..
 	if _, err := os.Stat(filepath.Join(clients, folder, "node_modules", filepath.FromSlash(client))); err != nil {
 		t.Fatalf(`the client is not installed, run "make conformance": %v`, err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, command, args...)
 	cmd.Dir = filepath.Join(clients, folder)

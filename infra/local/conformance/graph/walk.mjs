@@ -47,7 +47,7 @@ async function refused(call, status, text) {
  * @template T @param {() => Promise<T>} call @returns {Promise<T>}
  */
 async function replicated(call) {
-  for (const end = Date.now() + 60_000; ; await wait(100)) {
+  for (const end = Date.now() + 240_000; ; await wait(100)) {
     try {
       return await call();
     } catch (e) {
