@@ -21,14 +21,16 @@ type Operation string
 
 // The operations.
 const (
-	FindUser        Operation = "find user"
-	ReadUser        Operation = "read user"
-	Invite          Operation = "invite"
-	ReadGroup       Operation = "read group"
-	ReadApplication Operation = "read application"
-	AddMember       Operation = "add member"
-	ReadMembership  Operation = "read membership"
-	AssignRole      Operation = "assign role"
+	FindUser         Operation = "find user"
+	ReadUser         Operation = "read user"
+	Invite           Operation = "invite"
+	ReadGroup        Operation = "read group"
+	ReadApplication  Operation = "read application"
+	AddMember        Operation = "add member"
+	ReadMembership   Operation = "read membership"
+	AssignRole       Operation = "assign role"
+	ReadOrganization Operation = "read organization"
+	ReadPolicy       Operation = "read authorization policy"
 )
 
 // call is one operation and the addresses that must not show up in its errors.

@@ -16,6 +16,7 @@ type command struct {
 	args        string // for people
 	least, most int    // number of arguments
 	changes     bool   // it changes something, so it asks
+	alone       bool   // it needs neither ledger nor queues
 	short, long string
 	make        func(*flag.FlagSet) body
 }
@@ -33,6 +34,7 @@ func commands() []command {
 		sourceAddCommand(), sourceListCommand(), sourceShowCommand(),
 		cancelCommand(),
 		lettersListCommand(), lettersReplayCommand(),
+		doctorCommand(),
 	}
 }
 
