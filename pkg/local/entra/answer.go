@@ -2,7 +2,6 @@ package entra
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"time"
 )
@@ -24,30 +23,6 @@ type refusal struct{ code, message string }
 
 func refuse(status int, code, message string) answer {
 	return answer{status: status, body: refusal{code, message}}
-}
-
-// Codes of the directory's errors (source: resource page errors, and the issues named where they are used).
-const (
-	badRequest  = "Request_BadRequest"
-	badQuery    = "Request_UnsupportedQuery"
-	notFound    = "Request_ResourceNotFound"
-	denied      = "Authorization_RequestDenied"
-	plainBad    = "BadRequest"
-	forbidden   = "Forbidden"
-	tooMany     = "TooManyRequests"
-	noAuth      = "InvalidAuthenticationToken"
-	unavailable = "ServiceUnavailable"
-)
-
-// missing is the answer about an object that is not there, or not yet (source: troubleshooting page of 2025-04-21).
-func missing(id string) answer {
-	return refuse(http.StatusNotFound, notFound,
-		fmt.Sprintf("Resource '%s' does not exist or one of its queried reference-property objects are not present.", id))
-}
-
-// insufficient is the answer to a write that the identity may not make.
-func insufficient() answer {
-	return refuse(http.StatusForbidden, denied, "Insufficient privileges to complete the operation.")
 }
 
 // write sends a. Every answer carries request-id; errors carry it in the body too (source: concept page errors).
