@@ -51,6 +51,8 @@ func (p permission) missing(f Finding, a Answer, who Caller) Finding {
 	f.State = Bad
 	f.Text = fmt.Sprintf("Microsoft Graph refused: %s. Without it %s.", said(a), p.need)
 	switch {
+	case a.Status == 401 && slices.Contains(who.Roles, p.name):
+		f.Next = "The token was not accepted, whatever it carries. Does GRAPH_ENDPOINT belong to the cloud that issued it? Try again."
 	case slices.Contains(who.Roles, p.name):
 		f.Next = "The token carries the permission, so it is on its way: changes take up to an hour. Try again then."
 	case who.Delegated:

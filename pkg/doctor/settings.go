@@ -40,7 +40,7 @@ func invitations(ctx context.Context, t Tenant, tried Answer) Finding {
 		f.Text, f.Next = "The tenant takes no invitations now: "+said(tried)+".", opening(tried)
 	case !a.worked():
 		f.State, f.Basis = Unsure, Inferred
-		f.Text = fmt.Sprintf("The setting cannot be read (%s). An invitation of nobody met no refusal of the tenant, which does not prove that one of somebody would not.", said(a))
+		f.Text = fmt.Sprintf("The setting cannot be read (%s), and %s.", said(a), hint(tried))
 		f.Next = "Ask an administrator: external collaboration settings, guest invite restrictions. Reading it takes Policy.Read.All, which Guestlist does not need otherwise."
 	case setting == "none":
 		f.State, f.Text = Bad, "Nobody may invite guests (allowInvitesFrom is none)."
@@ -53,6 +53,14 @@ func invitations(ctx context.Context, t Tenant, tried Answer) Finding {
 		f.State, f.Text = Good, fmt.Sprintf("Invitations are allowed (allowInvitesFrom is %s).", setting)
 	}
 	return f
+}
+
+// hint is what an invitation of nobody lets one infer about the setting.
+func hint(tried Answer) string {
+	if tried.Status == 400 {
+		return "an invitation of nobody met no refusal of the tenant, which does not prove that one of somebody would not"
+	}
+	return "the invitation of nobody did not get far enough to tell"
 }
 
 func opening(a Answer) string {

@@ -22,7 +22,7 @@ func (s *Server) servePublic(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/msi/token":
 		c.route = route{method: r.Method, path: []string{"msi", "token"}, op: opToken}
 		c.world.counters.count(func(s *Stats) { s.Tokens++ })
-		c.run(w, func() answer { return s.tokens.identity(r, c.world.graph.permissions) })
+		c.run(w, func() answer { return s.tokens.identity(r, c.world.graph.tenant) })
 	case r.URL.Path == "/redeem":
 		c.world.graph.redeem(w, r)
 	case r.URL.Path == "/myapps":

@@ -50,6 +50,8 @@ func (t *tokens) ended(c claims) bool {
 type claims struct {
 	Audience string   `json:"aud"`
 	App      string   `json:"appid"`
+	Object   string   `json:"oid"` // of the enterprise app, made from the application's id
+	Tenant   string   `json:"tid"`
 	Roles    []string `json:"roles"`
 	Issued   int64    `json:"iat"`
 	Expires  int64    `json:"exp"`
@@ -63,7 +65,7 @@ func newTokens(header string, life time.Duration, now func() time.Time) *tokens 
 
 // identity is App Service's managed-identity endpoint (source: page "How to use managed identities for App Service",
 // REST protocol, api-version 2019-08-01). The texts of its refusals are not documented.
-func (t *tokens) identity(r *http.Request, permissions func(clientID string) []string) answer {
+func (t *tokens) identity(r *http.Request, d *tenant) answer {
 	q := r.URL.Query()
 	switch {
 	case r.Method != http.MethodGet:
@@ -77,7 +79,7 @@ func (t *tokens) identity(r *http.Request, permissions func(clientID string) []s
 	}
 	app := cmp.Or(q.Get("client_id"), q.Get("principal_id"), q.Get("object_id"), q.Get("mi_res_id"), systemIdentity)
 	now := t.now()
-	c := claims{Audience: q.Get("resource"), App: app, Roles: permissions(app), Issued: now.Unix(), Expires: now.Add(t.life).Unix(), Made: now.UnixNano()}
+	c := claims{Audience: q.Get("resource"), App: app, Object: guid("enterprise app", app), Tenant: d.id, Roles: d.permissions(app), Issued: now.Unix(), Expires: now.Add(t.life).Unix(), Made: now.UnixNano()}
 	return ok(map[string]string{"access_token": t.sign(c), "expires_on": strconv.FormatInt(c.Expires, 10), "resource": c.Audience,
 		"token_type": "Bearer", "client_id": app})
 }
