@@ -34,17 +34,24 @@ func (a answer) write(w http.ResponseWriter, q *request) {
 	for k, v := range a.header {
 		h.Set(k, v)
 	}
-	body := a.body
-	if r, ok := body.(refusal); ok {
-		body = r.envelope(q)
-	}
+	body := a.content(q)
 	if body == nil {
 		w.WriteHeader(a.status)
 		return
 	}
-	h.Set("Content-Type", "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8")
+	h.Set("Content-Type", contentType)
 	w.WriteHeader(a.status)
 	_ = json.NewEncoder(w).Encode(body) // a client that went away needs no answer
+}
+
+const contentType = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
+
+// content is the body as it is sent.
+func (a answer) content(q *request) any {
+	if r, ok := a.body.(refusal); ok {
+		return r.envelope(q)
+	}
+	return a.body
 }
 
 func (r refusal) envelope(q *request) any {

@@ -29,7 +29,7 @@
 // # Where it differs from Microsoft Graph
 //
 //   - Only v1.0, only the routes in routes with their query options, only the filters in userFilters and its neighbours;
-//     anything else is refused and logged. There is no $batch, no delta, no $expand, no $orderby, no $search and no beta. A
+//     anything else is refused and logged. There is no delta, no $expand, no $orderby, no $search and no beta. A
 //     user's properties cannot be changed through Microsoft Graph here, nor can groups and applications be made.
 //   - Inviting an internal account to turn it into a guest (invitedUser without resetRedemption) and sponsors are refused.
 //   - Permissions are those of applications. User.ReadBasic.All is unknown; the other ones that a page lists as higher are
@@ -38,7 +38,7 @@
 //     once. Lags last seconds here and up to minutes there.
 //   - A user that is restored comes back without its groups and roles.
 //   - Of one application's limits over all tenants, and of the 130,000 requests in 10 s, nothing is emulated: those of a
-//     tenant are narrower. Roles and groups do not count against the quota of objects in the share that the real one has.
+//     tenant are narrower. Every object, deleted or not, counts as one against the quota of objects.
 //   - No mail is sent: it is counted. Nobody signs in on the pages: whoever has a redeem link is the guest, and My Apps takes
 //     an address without a password. Consent, auto-redemption and one-time passcodes are left out. A redirect address on a
 //     host of Microsoft's My Apps leads to the emulated page, any other to itself.

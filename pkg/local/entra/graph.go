@@ -92,7 +92,7 @@ func (r route) matches(segments []string) bool {
 }
 
 // pick returns the route of q. GET /invitations is 404 (source: msgraph-sdk-powershell issue 262), as are other methods on
-// what is served; an unknown path is 400, as Microsoft Graph answers it.
+// what is served (source: concept page json-batching, which shows one); an unknown path is 400, as Microsoft Graph answers it.
 func pick(all []route, q *request) (route, answer, bool) {
 	known := false
 	for _, r := range all {
@@ -107,7 +107,7 @@ func pick(all []route, q *request) (route, answer, bool) {
 	case known && q.Method == http.MethodGet:
 		return route{}, refuse(http.StatusNotFound, "ResourceNotFound", fmt.Sprintf("GET is not served for '%s'.", q.segments[0])), false
 	case known:
-		return route{}, refuse(http.StatusMethodNotAllowed, codePlainBad, "Specified HTTP method is not allowed for the request target."), false
+		return route{}, refuse(http.StatusMethodNotAllowed, codeBad, "Specified HTTP method is not allowed for the request target."), false
 	}
 	return route{}, refuse(http.StatusBadRequest, codePlainBad, fmt.Sprintf("Resource not found for the segment '%s'.", q.segments[len(q.segments)-1])), false
 }

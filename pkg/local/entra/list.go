@@ -31,6 +31,11 @@ func (q *request) selected(o object, defaults []string) (object, answer, bool) {
 	for _, n := range names {
 		n = strings.TrimSpace(n)
 		v, known := o[n]
+		for k := range o { // any case will do (source: what CLI for Microsoft 365 asks for)
+			if !known && strings.EqualFold(k, n) {
+				n, v, known = k, o[k], true
+			}
+		}
 		if !known {
 			return nil, refuse(http.StatusBadRequest, codePlainBad, fmt.Sprintf("Could not find a property named '%s'.", n)), false
 		}

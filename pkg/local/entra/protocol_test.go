@@ -50,7 +50,7 @@ func TestUnknownPathsAreRefusedAndLogged(t *testing.T) {
 	c.do("GET", "/groups/", "").want(t, 400, "BadRequest", "")
 	c.do("GET", c.s.URL()+"/beta/users", "").want(t, 404, "ResourceNotFound", "")
 	c.do("GET", "/invitations", "").want(t, 404, "ResourceNotFound", "")
-	c.do("PUT", "/groups/"+groupID, "").want(t, 405, "BadRequest", "Specified HTTP method is not allowed for the request target.")
+	c.do("PUT", "/groups/"+groupID, "").want(t, 405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target.")
 	for _, path := range []string{"devices", "photo", "/beta/users", "/v1.0/invitations"} {
 		if !strings.Contains(log.text(), path) {
 			t.Errorf("%s is not in the log:\n%s", path, log.text())

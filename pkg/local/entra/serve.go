@@ -22,7 +22,7 @@ func (s *Server) servePublic(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/msi/token":
 		c.route = route{method: r.Method, path: []string{"msi", "token"}, op: opToken}
 		c.world.counters.count(func(s *Stats) { s.Tokens++ })
-		c.run(w, func() answer { return s.tokens.identity(r, c.world.graph.tenant) })
+		c.run(w, func() answer { return s.tokens.identity(r, c.world.graph.id, c.world.graph.permissions) })
 	case r.URL.Path == "/redeem":
 		c.world.graph.redeem(w, r)
 	case r.URL.Path == "/myapps":
@@ -43,6 +43,10 @@ func (c *call) serveGraph(w http.ResponseWriter) {
 		return
 	}
 	c.q.app, c.q.roles = who.App, who.Roles
+	if c.q.URL.Path == "/v1.0/$batch" {
+		c.serveBatch(w)
+		return
+	}
 	if no, fine := c.understand(); !fine {
 		c.log.Warn("refused before the directory", "method", c.q.Method, "path", c.q.URL.Path, "status", no.status)
 		c.world.counters.request(c.q.writes())
@@ -85,46 +89,54 @@ func (c *call) work() answer {
 	return c.route.handler(g, c.q).with(headers)
 }
 
-// run lets the faults decide before and after the work. What is struck after the work counts as done.
+// run answers, or cuts the connection.
 func (c *call) run(w http.ResponseWriter, work func() answer) {
+	a, cut := c.outcome(work)
+	if cut {
+		reset(w)
+		return
+	}
+	a.write(w, c.q)
+}
+
+// outcome lets the faults decide before and after the work; cut means that the client gets no answer. What is struck after
+// the work counts as done.
+func (c *call) outcome(work func() answer) (a answer, cut bool) {
 	e := event{op: c.route.op, method: c.q.Method, about: c.about}
 	f := c.world.faults.strike(e)
 	if f != nil && (f.Status != 0 || f.Reset) {
 		if c.route.op != opToken {
 			c.world.counters.request(c.q.writes())
 		}
-		c.fail(w, f)
-		return
+		return c.struck(f, answer{})
 	}
 	if f != nil {
 		c.wait(f)
 		c.q.vanish = f.Vanish
 	}
-	a := work()
+	a = work()
 	c.log.Debug("request", "method", c.q.Method, "path", c.q.URL.Path, "status", a.status, "request", c.q.id)
 	if a.status < 300 {
 		e.after = true
-		if f := c.world.faults.strike(e); f != nil && c.fail(w, f) {
-			return
+		if f := c.world.faults.strike(e); f != nil {
+			return c.struck(f, a)
 		}
 	}
-	a.write(w, c.q)
+	return a, false
 }
 
-// fail waits, then cuts the connection or answers with f's status; false if f is a delay only.
-func (c *call) fail(w http.ResponseWriter, f *Fault) bool {
+// struck waits, then says what the client gets: nothing, f's answer, or a if f is a delay only.
+func (c *call) struck(f *Fault, a answer) (answer, bool) {
 	c.wait(f)
 	switch {
 	case f.Reset:
 		c.log.Info("fault: connection cut", "operation", c.route.op, "after", f.After)
-		reset(w)
+		return answer{}, true
 	case f.Status != 0:
 		c.log.Info("fault: answered", "operation", c.route.op, "status", f.Status, "after", f.After)
-		f.answer(c.q.subject(), c.cfg.Now()).write(w, c.q)
-	default:
-		return false
+		return f.answer(c.q.subject(), c.cfg.Now()), false
 	}
-	return true
+	return a, false
 }
 
 // wait counts the fault and sleeps its delay, whether or not the client waits along: the real service goes on too.

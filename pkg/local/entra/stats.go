@@ -20,7 +20,7 @@ type Stats struct {
 	MailsLost        int            `json:"mailsLost"`      // accepted, and beyond the mails of a day
 	DuplicateMails   []string       `json:"duplicateMails"` // addresses that got more than one mail, sorted
 	DuplicateUsers   []string       `json:"duplicateUsers"` // addresses that several users carry as mail, sorted
-	Paths            map[string]int `json:"paths"`          // requests by method and path, throttled ones too
+	Paths            map[string]int `json:"paths"`          // requests by method and path, throttled ones too; those inside a batch, and the batch itself
 }
 
 // State is everything that the directory holds, whether replicated or not. Mails counts Microsoft's invitation mails by

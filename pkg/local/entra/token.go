@@ -50,12 +50,18 @@ func (t *tokens) ended(c claims) bool {
 type claims struct {
 	Audience string   `json:"aud"`
 	App      string   `json:"appid"`
-	Object   string   `json:"oid"` // of the enterprise app, made from the application's id
-	Tenant   string   `json:"tid"`
 	Roles    []string `json:"roles"`
 	Issued   int64    `json:"iat"`
 	Expires  int64    `json:"exp"`
 	Made     int64    `json:"made"` // nanoseconds since 1970, to tell tokens of one second apart
+
+	// What tools show of a token (source: page access-token-claims-reference).
+	Issuer  string `json:"iss"`
+	Tenant  string `json:"tid"`
+	Object  string `json:"oid"`
+	Name    string `json:"app_displayname"`
+	Kind    string `json:"idtyp"` // app: no user is signed in
+	Version string `json:"ver"`
 }
 
 func newTokens(header string, life time.Duration, now func() time.Time) *tokens {
@@ -65,7 +71,7 @@ func newTokens(header string, life time.Duration, now func() time.Time) *tokens 
 
 // identity is App Service's managed-identity endpoint (source: page "How to use managed identities for App Service",
 // REST protocol, api-version 2019-08-01). The texts of its refusals are not documented.
-func (t *tokens) identity(r *http.Request, d *tenant) answer {
+func (t *tokens) identity(r *http.Request, tenantID string, permissions func(clientID string) []string) answer {
 	q := r.URL.Query()
 	switch {
 	case r.Method != http.MethodGet:
@@ -79,7 +85,8 @@ func (t *tokens) identity(r *http.Request, d *tenant) answer {
 	}
 	app := cmp.Or(q.Get("client_id"), q.Get("principal_id"), q.Get("object_id"), q.Get("mi_res_id"), systemIdentity)
 	now := t.now()
-	c := claims{Audience: q.Get("resource"), App: app, Object: guid("enterprise app", app), Tenant: d.id, Roles: d.permissions(app), Issued: now.Unix(), Expires: now.Add(t.life).Unix(), Made: now.UnixNano()}
+	c := claims{Audience: q.Get("resource"), App: app, Roles: permissions(app), Issued: now.Unix(), Expires: now.Add(t.life).Unix(), Made: now.UnixNano(),
+		Issuer: "https://sts.windows.net/" + tenantID + "/", Tenant: tenantID, Object: guid("service principal", app), Name: "Identity " + app, Kind: "app", Version: "1.0"}
 	return ok(map[string]string{"access_token": t.sign(c), "expires_on": strconv.FormatInt(c.Expires, 10), "resource": c.Audience,
 		"token_type": "Bearer", "client_id": app})
 }
