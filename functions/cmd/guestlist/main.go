@@ -90,7 +90,7 @@ func (c *call) do(cmd command, b body, env string, names []string) (err error) {
 		return err
 	}
 	if !cmd.alone {
-		if c.services, err = connect.Open(c.ctx, c.setting); err != nil {
+		if c.services, err = connect.Use(c.setting, cmd.queues); err != nil {
 			return err
 		}
 	}
