@@ -2,33 +2,30 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"strings"
 
-	"guestlist/functions/cmd/internal/connect"
 	"guestlist/pkg/message"
 )
 
-// open connects to the services. Settings of the file come before those of the environment.
-func open(ctx context.Context, file string, getenv func(string) string) (*connect.Services, error) {
-	if file != "" {
-		values, err := readSettings(file)
-		if err != nil {
-			return nil, err
-		}
-		outer := getenv
-		getenv = func(name string) string {
-			if v, ok := values[name]; ok {
-				return v
-			}
-			return outer(name)
-		}
+// settings returns the look-up of settings: those of the file come before those of the environment.
+func settings(file string, getenv func(string) string) (func(string) string, error) {
+	if file == "" {
+		return getenv, nil
 	}
-	return connect.Open(ctx, getenv)
+	values, err := readSettings(file)
+	if err != nil {
+		return nil, err
+	}
+	return func(name string) string {
+		if v, ok := values[name]; ok {
+			return v
+		}
+		return getenv(name)
+	}, nil
 }
 
 // readSettings reads lines of NAME=value. Empty lines and those that begin with # are left out, "export" before a name
