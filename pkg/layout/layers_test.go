@@ -34,6 +34,7 @@ var layers = map[string]layer{
 
 	"pkg/assign":  step,
 	"pkg/csvfile": step,
+	"pkg/doctor":  step,
 	"pkg/invite":  step,
 	"pkg/notify":  step,
 	"pkg/plan":    step,

@@ -111,7 +111,7 @@ func (g *graph) next(q *request, id string) string {
 		v.Set(k, q.query.Get(k))
 	}
 	v.Set("$skiptoken", id)
-	return g.url + q.URL.EscapedPath() + "?" + v.Encode()
+	return q.origin(g.url) + q.URL.EscapedPath() + "?" + v.Encode()
 }
 
 func (q *request) top() (int, answer, bool) {

@@ -2,6 +2,7 @@ package entra
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"crypto/rand"
 	"encoding/json"
@@ -115,6 +116,15 @@ func (q *request) writes() bool { return q.carriesBody() || q.Method == http.Met
 
 // advanced reports whether q has both parameters of an advanced query (source: concept page aad-advanced-queries).
 func (q *request) advanced() bool { return q.eventual() && q.query.Get("$count") == "true" }
+
+// origin is scheme and host that the caller sees; those of a proxy, if it says so, for clients that call Microsoft Graph by
+// its own name.
+func (q *request) origin(own string) string {
+	if host := q.Header.Get("X-Forwarded-Host"); host != "" {
+		return cmp.Or(q.Header.Get("X-Forwarded-Proto"), "https") + "://" + host
+	}
+	return own
+}
 
 // eventual reports whether q is an advanced query, answered from the index (source: concept page aad-advanced-queries).
 func (q *request) eventual() bool {
