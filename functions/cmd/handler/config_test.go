@@ -8,7 +8,7 @@ import (
 
 func TestSettingsThatAreWrongAreNamedTogether(t *testing.T) {
 	t.Parallel()
-	env := map[string]string{"LEASE": "soon", "PLAN_WINDOW": "0", "MAIL_MODE": "own", "UNCERTAIN_WAIT": "-1s"}
+	env := map[string]string{"LEASE": "soon", "PLAN_WINDOW": "0", "MAIL_MODE": "own", "UNCERTAIN_WAIT": "-1s", "APP_ASSIGNMENT": "no"}
 	_, err := readConfig(func(name string) string { return env[name] })
 	if err == nil {
 		t.Fatal("wrong settings were accepted")
@@ -23,7 +23,7 @@ func TestSettingsThatAreWrongAreNamedTogether(t *testing.T) {
 func TestSettingsHaveCarefulDefaults(t *testing.T) {
 	t.Parallel()
 	c, err := readConfig(func(string) string { return "" })
-	if err != nil || c.lease != 2*time.Minute || c.uncertainWait != 15*time.Minute || c.mailMode != "microsoft" {
+	if err != nil || c.lease != 2*time.Minute || c.uncertainWait != 15*time.Minute || c.mailMode != "microsoft" || !c.assigns {
 		t.Errorf("%+v, %v", c, err)
 	}
 }

@@ -16,7 +16,10 @@ import (
 )
 
 // directory gives the steps Microsoft Graph in the words each of them uses, and its errors as verdicts.
-type directory struct{ graph *graph.Client }
+type directory struct {
+	graph   *graph.Client
+	assigns bool // whether its identity may assign applications
+}
 
 var (
 	_ invite.Directory = directory{}
@@ -85,6 +88,10 @@ func (d directory) Group(ctx context.Context, t ledger.Target) (ledger.Target, e
 // Application finds the enterprise app and the app role to assign. Before the call t.Role is the value that the policy
 // names; after it, the role's id.
 func (d directory) Application(ctx context.Context, t ledger.Target) (ledger.Target, error) {
+	if !d.assigns {
+		return t, message.Never("application.off", fmt.Sprintf("This installation assigns no applications (APP_ASSIGNMENT is off), so application %s was left out. "+
+			"Assign the application to a group, and name the group in the file.", label(t)))
+	}
 	a, err := steadily(ctx, func() (graph.Application, error) { return d.graph.Application(ctx, t.ID) })
 	if errors.Is(err, graph.ErrNotFound) {
 		return t, message.Never("application.unknown", fmt.Sprintf("The directory has no enterprise app with application (client) ID %s. "+

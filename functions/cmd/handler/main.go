@@ -72,7 +72,7 @@ func setUp(ctx context.Context, getenv func(string) string, log *slog.Logger) (h
 	if err != nil {
 		return nil, err
 	}
-	w := wiring{config: c, Services: services, directory: directory{client}}
+	w := wiring{config: c, Services: services, directory: directory{graph: client, assigns: c.assigns}}
 	return customhandler.New(customhandler.Options{
 		Functions: []customhandler.Function{
 			planupload.New(w.planner()), inviteguest.New(w.invite()), assignaccess.New(w.assign()), reportimport.New(w.report()),

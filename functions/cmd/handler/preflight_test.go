@@ -133,3 +133,16 @@ func TestPreflightBearsALostAnswer(t *testing.T) {
 		t.Errorf("%+v, %v", g, err)
 	}
 }
+
+func TestAnInstallationWithoutAppAssignmentRefusesApplications(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, entra.Seed{Applications: applications}, 1)
+	w.dir.assigns = false
+	_, err := w.dir.Application(t.Context(), ledger.Target{Kind: ledger.Application, ID: guid("21")})
+	if f, ok := errors.AsType[*message.Failure](err); !ok || f.Code != "application.off" {
+		t.Errorf("%v", err)
+	}
+	if n := w.entra.Stats().Reads; n != 0 {
+		t.Errorf("the directory was asked %d times about an application that is refused anyway", n)
+	}
+}
