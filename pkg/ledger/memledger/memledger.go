@@ -24,6 +24,7 @@ type Store struct {
 	guests  map[string]ledger.Guest
 	imports map[string]ledger.Import
 	entries map[string]*book // by import
+	tenant  ledger.Tenant
 }
 
 var _ ledger.Store = (*Store)(nil)
