@@ -44,6 +44,7 @@ const (
 // Ledger is the part of the ledger that the breaker uses.
 type Ledger interface {
 	ledger.Breakers
+	Now(ctx context.Context) (time.Time, error)
 	Entry(ctx context.Context, importID, guest string) (ledger.Entry, error)
 	UpdateEntry(ctx context.Context, importID, guest string, change func(*ledger.Entry) error) (ledger.Entry, ledger.Tally, error)
 }

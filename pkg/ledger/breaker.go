@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"slices"
 	"time"
 
 	"guestlist/pkg/message"
@@ -54,4 +55,10 @@ func (b *Breaker) Times() []*time.Time {
 		all = append(all, &b.Failures[i].First, &b.Failures[i].Last)
 	}
 	return all
+}
+
+// Copy returns a row that shares nothing with b.
+func (b Breaker) Copy() Breaker {
+	b.Failures = slices.Clone(b.Failures)
+	return b
 }

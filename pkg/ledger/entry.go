@@ -53,7 +53,7 @@ type Step struct {
 	State      State     `json:"state"`
 	Wait       string    `json:"wait,omitempty"`    // what a waiting step waits for
 	Attempt    int       `json:"attempt,omitempty"` // of the message that is sent when the wait has ended; 0 means 1
-	Due        time.Time `json:"due,omitzero"`   // when a sent step's message should act next
+	Due        time.Time `json:"due,omitzero"`      // when a sent step's message should act next
 	Outcome    Outcome   `json:"outcome,omitempty"`
 	Code       string    `json:"code,omitempty"`
 	Text       string    `json:"text,omitempty"`

@@ -8,7 +8,7 @@
 //   - imports: all in one partition; i|<id> is the import, o|<id> is there while it is open.
 //   - entries: sixteen partitions per import, <import>-<first digit of the guest key>, each with e|<guest> (the entry),
 //     d|<due>|<guest> and w|<reason>|<guest> (its indexes, empty rows) and c (the tally).
-//   - tenants: one row, in a partition of its own.
+//   - tenants: one row for the tenant's pace and one for its circuit breaker.
 //
 // An entry, its indexes and the tally change in one transaction, under the ETags of the entry and the tally. Each write
 // carries a random version, by which a writer whose answer was lost finds out that it has written after all. Updates of
