@@ -105,20 +105,19 @@ func (b *Breaker) look(ctx context.Context, old time.Duration) (ledger.Breaker, 
 	return row, nil
 }
 
-// keep takes a row that was read or written at a time for the process's copy, unless a later one is there.
+// keep takes a row for the process's copy unless a later one is there: a read counts from its beginning, a write from its end.
 func (b *Breaker) keep(row ledger.Breaker, at time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if at.After(b.read) {
+	if !at.Before(b.read) {
 		b.row, b.read = row, at
 	}
 }
 
 func (b *Breaker) update(ctx context.Context, change func(*ledger.Breaker, time.Time) error) (ledger.Breaker, error) {
-	start := time.Now()
 	row, err := b.ledger.UpdateBreaker(ctx, change)
 	if err == nil {
-		b.keep(row, start)
+		b.keep(row, time.Now())
 	}
 	return row, err
 }

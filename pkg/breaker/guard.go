@@ -118,6 +118,8 @@ func (g *Guard) hold(ctx context.Context, m message.Message, reason string) (boo
 		return true, nil
 	case err != nil:
 		return false, ledger.Unreachable(err)
+	case held:
+		slog.InfoContext(ctx, "the step waits", slog.String("reason", reason))
 	}
 	return held, nil
 }
