@@ -32,9 +32,12 @@ func (b *Breaker) failed(ctx context.Context, m message.Message, t *Trouble) (le
 		switch {
 		case row.Open && !row.Probe.Is(m):
 			return ledger.ErrUnchanged
-		case row.Open:
+		case row.Open && (Cause(row.Cause) != Outage || t.Cause != Denied):
 			b.still(row, t, now)
 		default:
+			if row.Open { // the outage is over; one refusal is one refusal
+				shut(row, now, "")
+			}
 			f := note(row, m, t, now)
 			if t.Cause.atOnce() || f.Count >= tries && t.Cause == Outage || inARow(row, t.Operation) >= streak {
 				b.open(row, m.Kind, t, now)

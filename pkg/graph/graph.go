@@ -14,6 +14,7 @@
 package graph
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -46,12 +47,15 @@ type Config struct {
 	Credential azcore.TokenCredential
 	// HTTP carries the requests; nil means a transport of its own that keeps connections open.
 	HTTP http.RoundTripper
+	// Seen is told how each call went, before the caller is: nil or an [*Error] of the operation. nil tells nobody.
+	Seen func(ctx context.Context, op Operation, err error)
 }
 
 // Client calls Microsoft Graph. Make one per process, so that connections and tokens are reused.
 type Client struct {
 	adapter  *khttp.NetHttpRequestAdapter
 	resource string // scheme and host of the real service that Endpoint is or stands for
+	seen     func(context.Context, Operation, error)
 }
 
 // New returns a client. It sends nothing: a wrong credential shows on the first call.
@@ -60,7 +64,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{resource: Public}
+	c := &Client{resource: Public, seen: cfg.Seen}
 	if endpoint.Scheme == "https" {
 		c.resource = endpoint.String()
 	}

@@ -146,7 +146,7 @@ func (c *claim) posted(ctx context.Context, id string, failed error) error {
 		return nil
 	case errors.Is(failed, ErrUncertain) && c.Mode == microsoft:
 		slog.WarnContext(ctx, "the answer to the invitation was lost", slog.String("error", failed.Error()))
-		return uncertain(c.UncertainWait, c.UncertainWait)
+		return fmt.Errorf("%w (%w)", uncertain(c.UncertainWait, c.UncertainWait), failed)
 	case errors.Is(failed, ErrUncertain):
 		return failed // without Microsoft's mail a second POST mails nobody
 	}

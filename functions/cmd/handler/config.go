@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"guestlist/pkg/breaker"
 )
 
 // config is what the app settings say. Durations are written like 90s or 15m.
@@ -19,6 +21,7 @@ type config struct {
 	window        int
 	targets       int
 	logKey        []byte
+	probes        breaker.Waits
 }
 
 // readConfig reads the settings; the error names every one that is wrong.
@@ -35,6 +38,8 @@ func readConfig(getenv func(string) string) (config, error) {
 		window:        s.number("PLAN_WINDOW", 2000),
 		targets:       s.number("PLAN_TARGETS", 10_000),
 		logKey:        []byte(getenv("LOG_KEY")),
+		probes: breaker.Waits{Outage: s.duration("PROBE_OUTAGE", breaker.DefaultWaits.Outage),
+			Refusal: s.duration("PROBE_REFUSAL", breaker.DefaultWaits.Refusal), Longest: breaker.DefaultWaits.Longest},
 	}
 	if c.mailMode != "microsoft" && c.mailMode != "none" {
 		s.wrong("MAIL_MODE", c.mailMode, "microsoft or none")

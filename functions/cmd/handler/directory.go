@@ -29,7 +29,7 @@ func (d directory) Find(ctx context.Context, address string) (string, error) {
 	if errors.Is(err, graph.ErrNotFound) {
 		return "", nil
 	}
-	return a.ID, graph.Verdict(err)
+	return a.ID, verdict(err)
 }
 
 func (d directory) Exists(ctx context.Context, userID string) (bool, error) {
@@ -37,26 +37,26 @@ func (d directory) Exists(ctx context.Context, userID string) (bool, error) {
 	if errors.Is(err, graph.ErrNotFound) {
 		return false, nil
 	}
-	return err == nil, graph.Verdict(err)
+	return err == nil, verdict(err)
 }
 
 func (d directory) Invite(ctx context.Context, i invite.Invitation) (string, error) {
 	made, err := d.graph.Invite(ctx, graph.Invitation{Address: i.Address, DisplayName: i.DisplayName, RedirectURL: i.RedirectURL,
 		Text: i.Text, CC: i.CC, Language: i.Language, SendMail: i.Mail})
 	if e, ok := errors.AsType[*graph.Error](err); err != nil && (!ok || !e.Certain()) {
-		return "", fmt.Errorf("%w: %w", invite.ErrUncertain, err)
+		return "", fmt.Errorf("%w: %w", invite.ErrUncertain, verdict(err))
 	}
-	return made.UserID, graph.Verdict(err)
+	return made.UserID, verdict(err)
 }
 
 func (d directory) AddMember(ctx context.Context, groupID, userID string) (bool, error) {
 	added, err := d.graph.AddMember(ctx, groupID, userID)
-	return added, graph.Verdict(err)
+	return added, verdict(err)
 }
 
 func (d directory) AssignRole(ctx context.Context, objectID, roleID, userID string) (bool, error) {
 	assigned, err := d.graph.AssignRole(ctx, objectID, roleID, userID)
-	return assigned, graph.Verdict(err)
+	return assigned, verdict(err)
 }
 
 // Group refuses what guests must never be added to, before anything is written.
@@ -138,7 +138,7 @@ func label(t ledger.Target) string {
 // judging is the verdict on a directory that cannot judge a target now: the file waits, whatever the cause. A row is never
 // refused for it, and a permission that is missing can be granted while the file waits.
 func judging(err error) error {
-	if later, ok := errors.AsType[*message.Later](graph.Verdict(err)); ok {
+	if later, ok := errors.AsType[*message.Later](verdict(err)); ok {
 		return &message.Later{After: later.After, Why: later.Why}
 	}
 	return &message.Later{After: time.Minute, Why: "Microsoft Graph cannot judge the file's groups and applications: " + err.Error()}

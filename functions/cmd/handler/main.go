@@ -21,6 +21,7 @@ import (
 	"guestlist/functions/reportimport"
 	"guestlist/functions/sweepledger"
 	"guestlist/pkg/assign"
+	"guestlist/pkg/breaker"
 	"guestlist/pkg/customhandler"
 	"guestlist/pkg/graph"
 	"guestlist/pkg/invite"
@@ -68,14 +69,15 @@ func setUp(ctx context.Context, getenv func(string) string, log *slog.Logger) (h
 	if err != nil {
 		return nil, err
 	}
-	client, err := graph.New(graph.Config{Endpoint: c.graph, Credential: credential})
+	b := breaker.New(services.Ledger, c.probes)
+	client, err := graph.New(graph.Config{Endpoint: c.graph, Credential: credential, Seen: watch(b)})
 	if err != nil {
 		return nil, err
 	}
-	w := wiring{config: c, Services: services, directory: directory{client}}
+	w := wiring{config: c, Services: services, directory: directory{client}, breaker: b}
 	return customhandler.New(customhandler.Options{
 		Functions: []customhandler.Function{
-			planupload.New(w.planner()), inviteguest.New(w.invite()), assignaccess.New(w.assign()), reportimport.New(w.report()),
+			planupload.New(w.planner()), inviteguest.New(b.Guard(w.invite())), assignaccess.New(b.Guard(w.assign())), reportimport.New(w.report()),
 		},
 		Timers: []customhandler.Timer{sweepledger.New(w.sweep())},
 		Sender: services.Bus, DeadLetterer: services.Bus, Log: log, LogKey: c.logKey,
@@ -87,6 +89,7 @@ type wiring struct {
 	config
 	*connect.Services
 	directory directory
+	breaker   *breaker.Breaker
 }
 
 // cancelledSeen is how late a handler may see that an import was cancelled.
