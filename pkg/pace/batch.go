@@ -97,8 +97,8 @@ func bookBatch(t *ledger.Tenant, now time.Time, batch []*request) int {
 		if r.invitation {
 			book = bookInvitation
 		}
-		if deadline, ok := r.ctx.Deadline(); ok {
-			latest = now.Add(deadline.Sub(local) - reserve)
+		if !r.deadline.IsZero() {
+			latest = now.Add(r.deadline.Sub(local) - reserve)
 		}
 		at, err := book(t, now, latest)
 		r.booked, r.wait, r.since, r.err = now, at.Sub(now), local, err

@@ -31,8 +31,8 @@ type Pacer struct {
 
 // request is one call that waits for its time.
 type request struct {
-	ctx        context.Context
 	invitation bool
+	deadline   time.Time     // of its message; zero if there is none
 	done       chan struct{} // closed when booked or refused
 	void       chan struct{} // closed when a booking does not count any more: the row was halved after it
 
@@ -59,7 +59,8 @@ func (p *Pacer) Invitation(ctx context.Context) (*Call, error) { return p.wait(c
 
 func (p *Pacer) wait(ctx context.Context, invitation bool) (*Call, error) {
 	for {
-		r := &request{ctx: ctx, invitation: invitation, done: make(chan struct{}), void: make(chan struct{})}
+		r := &request{invitation: invitation, done: make(chan struct{}), void: make(chan struct{})}
+		r.deadline, _ = ctx.Deadline()
 		p.enqueue(r)
 		select {
 		case <-r.done:
