@@ -19,6 +19,7 @@ import (
 
 const (
 	userID  = "6ea91a8d-e32e-41a1-b7bd-d2d185eed0e0"
+	otherID = "7fb02b9e-f43f-42b2-c8ce-e3e296ffe1f1"
 	groupID = "02bd9fd6-8f93-4758-87c3-1fb73740a315"
 	appID   = "f1bd758f-4a1a-4b71-aa20-a248a22a8928"
 	spID    = "8c0c3a4e-5f0b-4c53-9b8d-2f6f1c0a7f11"
@@ -137,6 +138,7 @@ func operations(c *graph.Client) map[graph.Operation]func(context.Context) error
 		graph.ReadGroup:       func(ctx context.Context) error { _, err := c.Group(ctx, groupID); return err },
 		graph.ReadApplication: func(ctx context.Context) error { _, err := c.Application(ctx, appID); return err },
 		graph.AddMember:       func(ctx context.Context) error { _, err := c.AddMember(ctx, groupID, userID); return err },
+		graph.AddMembers:      func(ctx context.Context) error { return c.AddMembers(ctx, groupID, []string{userID, otherID}) },
 		graph.ReadMembership:  func(ctx context.Context) error { _, err := c.IsMember(ctx, groupID, userID); return err },
 		graph.AssignRole:      func(ctx context.Context) error { _, err := c.AssignRole(ctx, spID, roleID, userID); return err },
 	}

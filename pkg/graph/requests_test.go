@@ -39,7 +39,9 @@ func TestRequestsAreExactlyWhatMicrosoftDocuments(t *testing.T) {
 		graph.AddMember: {answer{204, "", nil}, "POST", "/v1.0/groups/" + groupID + "/members/$ref",
 			`{"@odata.id":"https://graph.microsoft.com/v1.0/directoryObjects/` + userID + `"}`},
 		graph.ReadMembership: {answer{200, `{"value":[]}`, nil}, "GET", "/v1.0/groups/" + groupID +
-			"/members?$count=true&$filter=id eq '" + userID + "'&$select=id", ""},
+			"/members?$count=true&$filter=id eq '" + userID + "'&$select=id&$top=1", ""},
+		graph.AddMembers: {answer{204, "", nil}, "PATCH", "/v1.0/groups/" + groupID,
+			`{"members@odata.bind":["https://graph.microsoft.com/v1.0/directoryObjects/` + userID + `","https://graph.microsoft.com/v1.0/directoryObjects/` + otherID + `"]}`},
 		graph.AssignRole: {answer{201, `{"id":"a"}`, nil}, "POST", "/v1.0/servicePrincipals/" + spID + "/appRoleAssignedTo",
 			`{"principalId":"` + userID + `","resourceId":"` + spID + `","appRoleId":"` + roleID + `"}`},
 	} {
