@@ -37,6 +37,7 @@ var layers = map[string]layer{
 	"pkg/csvfile": step,
 	"pkg/invite":  step,
 	"pkg/notify":  step,
+	"pkg/pace":    step,
 	"pkg/plan":    step,
 	"pkg/policy":  step,
 	"pkg/relay":   step,
