@@ -45,6 +45,7 @@ var layers = map[string]layer{
 	"pkg/report":  step,
 	"pkg/status":  step,
 	"pkg/sweep":   step,
+	"pkg/window":  step,
 	"pkg/work":    step,
 
 	"pkg/customhandler": host,

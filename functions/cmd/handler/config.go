@@ -3,10 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"guestlist/pkg/breaker"
+	"guestlist/pkg/pace"
 )
 
 // config is what the app settings say. Durations are written like 90s or 15m.
@@ -18,8 +18,7 @@ type config struct {
 	uncertainWait time.Duration
 	staleAfter    time.Duration
 	assignAfter   time.Duration
-	window        int
-	targets       int
+	pace          pace.Settings
 	logKey        []byte
 	probes        breaker.Waits
 }
@@ -35,11 +34,17 @@ func readConfig(getenv func(string) string) (config, error) {
 		uncertainWait: s.duration("UNCERTAIN_WAIT", 15*time.Minute),
 		staleAfter:    s.duration("STALE_AFTER", 30*time.Minute),
 		assignAfter:   s.duration("ASSIGN_AFTER", 15*time.Second),
-		window:        s.number("PLAN_WINDOW", 2000),
-		targets:       s.number("PLAN_TARGETS", 10_000),
+		pace:          pace.Careful,
 		logKey:        []byte(getenv("LOG_KEY")),
 		probes: breaker.Waits{Outage: s.duration("PROBE_OUTAGE", breaker.DefaultWaits.Outage),
 			Refusal: s.duration("PROBE_REFUSAL", breaker.DefaultWaits.Refusal), Longest: breaker.DefaultWaits.Longest},
+	}
+	switch v := getenv("INVITE_RATE"); v {
+	case "":
+	case "max":
+		c.pace = pace.Settings{Writes: pace.Writes, Invitations: pace.Invitations}
+	default:
+		s.wrong("INVITE_RATE", v, "max")
 	}
 	if c.mailMode != "microsoft" && c.mailMode != "none" {
 		s.wrong("MAIL_MODE", c.mailMode, "microsoft or none")
@@ -73,16 +78,4 @@ func (s *settings) duration(name string, otherwise time.Duration) time.Duration 
 		s.wrong(name, v, "a duration such as 90s")
 	}
 	return d
-}
-
-func (s *settings) number(name string, otherwise int) int {
-	v := s.getenv(name)
-	if v == "" {
-		return otherwise
-	}
-	n, err := strconv.Atoi(v)
-	if err != nil || n < 1 {
-		s.wrong(name, v, "a number of at least 1")
-	}
-	return n
 }

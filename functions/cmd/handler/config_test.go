@@ -8,7 +8,7 @@ import (
 
 func TestSettingsThatAreWrongAreNamedTogether(t *testing.T) {
 	t.Parallel()
-	env := map[string]string{"LEASE": "soon", "PLAN_WINDOW": "0", "MAIL_MODE": "own", "UNCERTAIN_WAIT": "-1s"}
+	env := map[string]string{"LEASE": "soon", "INVITE_RATE": "fast", "MAIL_MODE": "own", "UNCERTAIN_WAIT": "-1s"}
 	_, err := readConfig(func(name string) string { return env[name] })
 	if err == nil {
 		t.Fatal("wrong settings were accepted")

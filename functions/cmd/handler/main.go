@@ -30,6 +30,7 @@ import (
 	"guestlist/pkg/replay"
 	"guestlist/pkg/report"
 	"guestlist/pkg/sweep"
+	"guestlist/pkg/window"
 )
 
 func main() {
@@ -99,8 +100,12 @@ func (w wiring) cancelled() func(context.Context, string) (bool, error) {
 	return ledger.NewFlags(w.Ledger, cancelledSeen).Cancelled
 }
 
+func (w wiring) window() *window.Window {
+	return &window.Window{Ledger: w.Ledger, Settings: w.pace, Breaker: w.breaker}
+}
+
 func (w wiring) planner() *plan.Planner {
-	return &plan.Planner{Ledger: w.Ledger, Blobs: w.Blobs, Bus: w.Bus, Directory: w.directory, Window: w.window, Targets: w.targets,
+	return &plan.Planner{Ledger: w.Ledger, Blobs: w.Blobs, Bus: w.Bus, Directory: w.directory, Window: w.window(),
 		RedirectURL: w.redirect, Now: time.Now}
 }
 
@@ -117,5 +122,5 @@ func (w wiring) report() *report.Step { return &report.Step{Ledger: w.Ledger, Bl
 
 func (w wiring) sweep() func(context.Context) error {
 	letters := &replay.Replay{Ledger: w.Ledger, Bus: w.Bus, DeadLetters: w.Bus}
-	return (&sweep.Sweep{Ledger: w.Ledger, Bus: w.Bus, Tidy: letters.Tidy, StaleAfter: w.staleAfter}).Run
+	return (&sweep.Sweep{Ledger: w.Ledger, Bus: w.Bus, Breaker: w.breaker, Window: w.window(), Tidy: letters.Tidy, StaleAfter: w.staleAfter}).Run
 }
