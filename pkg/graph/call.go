@@ -23,6 +23,8 @@ type Operation string
 const (
 	FindUser        Operation = "find user"
 	ReadUser        Operation = "read user"
+	ListUsers       Operation = "list users"
+	ListGuests      Operation = "list guests"
 	Invite          Operation = "invite"
 	ReadGroup       Operation = "read group"
 	ReadApplication Operation = "read application"

@@ -226,14 +226,45 @@ func TestAClaimsChallengeIsAnsweredOnce(t *testing.T) {
 	}
 }
 
-func TestAMalformedChallengeIsARefusalLikeAnyOther(t *testing.T) {
+func TestA401IsAnsweredOnceWithANewToken(t *testing.T) {
 	t.Parallel()
-	for _, challenge := range []string{`Bearer claims=abc`, `Bearer claims`, `Bearer realm="x", claims=`, `Bearer`, `Bearer claims="`} {
-		f := serve(t, answer{401, "", map[string]string{"WWW-Authenticate": challenge}})
-		_, err := f.client(t).User(t.Context(), userID)
-		if e, ok := errors.AsType[*graph.Error](err); !ok || e.Class != graph.Auth {
+	for _, challenge := range []string{"", `Bearer realm="", client_id="00000003-0000-0000-c000-000000000000"`, `Bearer claims=abc`, `Bearer claims`,
+		`Bearer realm="x", claims=`, `Bearer claims="`, `Bearer claims=""`} {
+		expired := answer{401, "", map[string]string{"WWW-Authenticate": challenge}}
+		cred := &tokens{}
+		f := serve(t, expired, answer{201, `{"invitedUser":{"id":"u"}}`, nil})
+		c := client(t, graph.Config{Endpoint: f.URL, Credential: cred})
+		if got, err := c.Invite(t.Context(), invitation()); err != nil || got.UserID != "u" {
 			t.Errorf("%s: %v", challenge, err)
 		}
+		r := f.requests()
+		if len(r) != 2 || r[1].Body != r[0].Body || r[0].Body == "" || r[1].Method != r[0].Method {
+			t.Errorf("%s: requests %+v", challenge, r)
+		}
+		if len(cred.asked) != 2 || cred.asked[0].Claims != "" || cred.asked[1].Claims != "{}" {
+			t.Errorf("%s: asked for %+v; the second time a credential must pass over its cache", challenge, cred.asked)
+		}
+
+		f.then(expired)
+		_, err := c.User(t.Context(), userID)
+		if e, ok := errors.AsType[*graph.Error](err); !ok || e.Class != graph.Auth || e.RequestID == "" {
+			t.Errorf("%s, refused again: %v", challenge, err)
+		}
+		if n := len(f.requests()); n != 4 {
+			t.Errorf("%s: %d requests; want two for each call", challenge, n)
+		}
+	}
+}
+
+func TestACredentialThatTakesNoClaimsIsAskedWithout(t *testing.T) {
+	t.Parallel()
+	f := serve(t, answer{401, "", nil}, answer{200, `{"id":"u"}`, nil})
+	cred := &tokens{noClaims: true}
+	if _, err := client(t, graph.Config{Endpoint: f.URL, Credential: cred}).User(t.Context(), userID); err != nil {
+		t.Error(err)
+	}
+	if len(cred.asked) != 3 || cred.asked[2].Claims != "" {
+		t.Errorf("asked for %+v", cred.asked)
 	}
 }
 

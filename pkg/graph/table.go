@@ -74,6 +74,8 @@ var table = []rule{
 
 	// An application.
 	{on: assigning, text: "permission being assigned already exists", class: Already},
+	{on: assigning, text: "would exceed the maximum quota", class: Refused, scope: ScopeTarget, reason: "application.full",
+		advice: "The guest or the application has reached its limit of assignments. Assign the application to a group and list the group instead."},
 	{on: assigning, text: "permission being assigned was not found", class: Replicating, scope: ScopeTarget, reason: "role.unknown",
 		advice: "Check that the application still declares this app role for users, then replay the row."},
 	{on: assigning, text: "not a valid reference update", class: Replicating, reason: "graph.not-found", advice: askSearch},

@@ -32,12 +32,9 @@ func (d directory) Find(ctx context.Context, address string) (string, error) {
 	return a.ID, verdict(err)
 }
 
-func (d directory) Exists(ctx context.Context, userID string) (bool, error) {
-	_, err := d.graph.User(ctx, userID)
-	if errors.Is(err, graph.ErrNotFound) {
-		return false, nil
-	}
-	return err == nil, verdict(err)
+func (d directory) Confirm(ctx context.Context, userID, address string) (bool, error) {
+	same, err := d.graph.Confirm(ctx, userID, address)
+	return same, verdict(err)
 }
 
 func (d directory) Invite(ctx context.Context, i invite.Invitation) (string, error) {
