@@ -23,7 +23,8 @@ type Store struct {
 	writes  int // makes versions
 	guests  map[string]ledger.Guest
 	imports map[string]ledger.Import
-	entries map[string]*book // by import
+	entries map[string]*book             // by import
+	grants  map[string]map[string]string // import by target and guest
 	tenant  ledger.Tenant
 }
 
@@ -36,6 +37,7 @@ func New(now func() time.Time) *Store {
 		guests:  map[string]ledger.Guest{},
 		imports: map[string]ledger.Import{},
 		entries: map[string]*book{},
+		grants:  map[string]map[string]string{},
 	}
 }
 
