@@ -12,7 +12,8 @@ const (
 	// assignAhead and inviteAhead are how far ahead of its time a call may be booked. The difference is the priority of
 	// assignments: while they keep the bucket busy for more than inviteAhead, no invitation is booked.
 	assignAhead, inviteAhead = 20 * time.Second, 2 * time.Second
-	// longestStep bounds the wait for a slow bucket's next call: where the ramp allows one each six seconds, one may wait.
+	// longestStep bounds the wait for a slow bucket's next calls, of which two may wait, so that no step of it is lost and
+	// doubling its rate makes nobody come too early.
 	longestStep = 10 * time.Second
 	// portion is how much time's worth of calls one booking takes at most, so that no process takes all.
 	portion = 2 * time.Second
@@ -66,22 +67,23 @@ func bookWrite(t *ledger.Tenant, now, latest time.Time) (time.Time, error) {
 
 // bookInvitation books one invitation in both buckets, likewise.
 func bookInvitation(t *ledger.Tenant, now, latest time.Time) (time.Time, error) {
-	t.Ramp = today(t.Ramp, now)
-	if left, is := DayLeft(t.Ramp, now); is && left == 0 {
-		return time.Time{}, full(Day, t.Ramp.Day.Add(24*time.Hour), now)
+	ramp := today(t.Ramp, now)
+	if left, is := DayLeft(ramp, now); is && left == 0 {
+		return time.Time{}, full(Day, ramp.Day.Add(24*time.Hour), now)
 	}
 	perSecond, ramped := InviteRate(*t, now)
 	write, invitation := next(t.Writes, now), next(t.Invitations, now)
-	ahead := max(inviteAhead, min(longestStep, interval(perSecond)))
+	ahead := max(inviteAhead, min(longestStep, 2*interval(perSecond)))
 	switch {
 	case invitation.Sub(now) > ahead && ramped:
 		return invitation, full(Rate, invitation, now)
 	case invitation.Sub(now) > ahead || write.Sub(now) > inviteAhead || invitation.After(latest) || write.After(latest):
 		return write, later(max(invitation.Sub(now), write.Sub(now))-inviteAhead/2, "invitations")
 	}
-	t.Ramp.Count++
+	ramp.Count++
+	t.Ramp = ramp
 	advance(&t.Writes, now)
-	t.Invitations.Next = invitation.Add(interval(min(rate(t.Invitations, now), RampRate(t.Ramp))))
+	t.Invitations.Next = invitation.Add(interval(min(rate(t.Invitations, now), RampRate(ramp))))
 	if invitation.After(write) {
 		return invitation, nil
 	}

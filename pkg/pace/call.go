@@ -52,19 +52,12 @@ func (c *Call) throttled(ctx context.Context, after time.Duration) {
 	if after <= 0 {
 		after = closedFor
 	}
+	news := false
 	t, err := c.pacer.ledger.UpdateTenant(context.WithoutCancel(ctx), func(t *ledger.Tenant, now time.Time) error {
 		*t = c.pacer.settings.Fill(*t)
-		buckets := []*ledger.Bucket{&t.Writes}
+		news = c.teach(&t.Writes, now, after)
 		if c.invitation {
-			buckets = append(buckets, &t.Invitations)
-		}
-		news := false
-		for _, b := range buckets {
-			if c.booked.Before(b.Halved) {
-				continue
-			}
-			halve(b, now, after)
-			news = true
+			news = c.teach(&t.Invitations, now, after) || news
 		}
 		if !news {
 			return ledger.ErrUnchanged
@@ -75,9 +68,20 @@ func (c *Call) throttled(ctx context.Context, after time.Duration) {
 		slog.WarnContext(ctx, "the pace could not be lowered", slog.String("error", err.Error()))
 		return
 	}
-	slog.WarnContext(ctx, "Microsoft Graph asks to slow down", slog.Duration("closed_for", after),
-		slog.Float64("writes_per_second", WriteRate(t, t.Writes.Halved)))
+	if news {
+		slog.WarnContext(ctx, "Microsoft Graph asks to slow down", slog.Duration("closed_for", after),
+			slog.Float64("writes_per_second", t.Writes.Rate))
+	}
 	c.pacer.learn(t)
+}
+
+// teach halves a bucket's rate unless the call was booked before the last halving, and reports whether it did.
+func (c *Call) teach(b *ledger.Bucket, now time.Time, closed time.Duration) bool {
+	if c.booked.Before(b.Halved) {
+		return false
+	}
+	halve(b, now, closed)
+	return true
 }
 
 // Refused notes that the tenant refused to invite: the ramp and the count towards the end of the cap begin anew.

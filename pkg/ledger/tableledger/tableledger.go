@@ -1,13 +1,14 @@
 // Package tableledger keeps the ledger in Azure Table Storage. Call [New] once per process; hand the Store to as many
 // goroutines as you like.
 //
-// It promises what the contract promises, checked by the suite in pkg/ledger/ledgertest against Azurite. Four tables are
+// It promises what the contract promises, checked by the suite in pkg/ledger/ledgertest against Azurite. Five tables are
 // made if they are missing:
 //
 //   - guests: a row per person; partition = the first two digits of the key.
 //   - imports: all in one partition; i|<id> is the import, o|<id> is there while it is open.
 //   - entries: sixteen partitions per import, <import>-<first digit of the guest key>, each with e|<guest> (the entry),
 //     d|<due>|<guest> and w|<reason>|<guest> (its indexes, empty rows) and c (the tally).
+//   - grants: a partition per target, a row per guest to whom it was granted.
 //   - tenants: one row for the tenant's pace and one for its circuit breaker.
 //
 // An entry, its indexes and the tally change in one transaction, under the ETags of the entry and the tally. Each write
@@ -48,7 +49,7 @@ type Config struct {
 
 // Store is a ledger in tables. Its methods may be called from many goroutines.
 type Store struct {
-	guests, imports, entries, tenants *table
+	guests, imports, entries, grants, tenants *table
 
 	clock  *clock
 	queues queues
@@ -64,7 +65,7 @@ func New(ctx context.Context, c Config) (*Store, error) {
 		return nil, fmt.Errorf("table service: %w", err)
 	}
 	for name, t := range map[string]**table{
-		"guests": &s.guests, "imports": &s.imports, "entries": &s.entries, "tenants": &s.tenants,
+		"guests": &s.guests, "imports": &s.imports, "entries": &s.entries, "grants": &s.grants, "tenants": &s.tenants,
 	} {
 		*t = &table{name: c.Prefix + name, client: client.NewClient(c.Prefix + name)}
 		if err := (*t).create(ctx); err != nil {
