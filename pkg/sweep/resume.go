@@ -23,7 +23,8 @@ type waiter struct {
 	invites int // invitations that it may send now
 }
 
-// resume sends what waited and may go on, as far as the window has room; imports share it. While the breaker is open it
+// resume sends what waited and may go on, as far as the window has room; imports share it. Invitations are spread over the
+// time until the next sweep, so that a file that arrives meanwhile goes between. While the breaker is open it
 // sends no more than a probe, and looks at no guest.
 func (s *Sweep) resume(ctx context.Context, imports []ledger.Import, now time.Time) error {
 	if err := s.Breaker.Probe(ctx, s.Ledger, imports, s.Bus.Send); err != nil {
@@ -42,7 +43,7 @@ func (s *Sweep) resume(ctx context.Context, imports []ledger.Import, now time.Ti
 	}
 	reasons, room := due(l, sent)
 	share(all, room, reasons)
-	d := drain{Sweep: s, now: now, next: now.Add(time.Duration(sent) * l.Interval), interval: l.Interval, targets: l.Targets - targets}
+	d := drain{Sweep: s, now: now, next: now.Add(time.Duration(sent) * l.Interval), interval: l.Interval, ramped: l.Ramped, targets: l.Targets - targets}
 	for _, w := range all {
 		for _, reason := range reasons {
 			if err := d.reason(ctx, w, reason); err != nil {
@@ -74,7 +75,7 @@ func (s *Sweep) waiters(ctx context.Context, imports []ledger.Import) (all []*wa
 // due returns the reasons that have ended, while the breaker is closed, and the room for invitations. Where the day's cap
 // is reached, whoever waits for it or for the ramp would only come back to wait again.
 func due(l window.Limits, sent int) (reasons []string, room int) {
-	room = l.Invites - sent
+	room = l.Sweep - sent
 	switch left := l.Left - sent; {
 	case l.Capped && left <= 0:
 		return []string{ledger.WaitBreaker}, room
@@ -102,17 +103,19 @@ func share(all []*waiter, room int, reasons []string) {
 			w.invites, room, given = w.invites+n, room-n, given+n
 		}
 		if given == 0 {
-			return
+			break
 		}
 	}
+	slices.SortStableFunc(all, func(a, b *waiter) int { return a.invites - b.invites }) // small ones first: they are soon through
 }
 
 // drain is what one sweep sends of what waited.
 type drain struct {
 	*Sweep
 	now      time.Time
-	next     time.Time     // when the next invitation that the ramp held back should act
-	interval time.Duration // between two of them; zero where the ramp does not limit
+	next     time.Time     // when the next invitation should act
+	interval time.Duration // between two of them
+	ramped   bool          // whether the ramp is what limits them
 	targets  int           // assignments that may still be sent
 }
 
@@ -195,8 +198,8 @@ func (d *drain) turn(w *waiter, e *ledger.Entry, reason string) (time.Time, bool
 		return d.now, false
 	}
 	w.invites--
-	if d.interval == 0 || reason == ledger.WaitBreaker {
-		return d.now, true
+	if d.ramped && reason == ledger.WaitBreaker {
+		return d.now, true // many of them may exist already, and to look them up is not slowed
 	}
 	at := d.next
 	d.next = at.Add(d.interval)

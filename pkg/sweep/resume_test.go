@@ -65,7 +65,7 @@ func TestWhatWaitsDrainsAtTheRate(t *testing.T) {
 	w := newWorld(t)
 	w.pace = fast
 	w.imports(ledger.Import{ID: "a", State: ledger.Running}, many(3000, waits("breaker"))...)
-	perMinute := window.At(ledger.Tenant{}, fast, w.now).Invites
+	perMinute := window.At(ledger.Tenant{}, fast, w.now).Sweep
 	for _, want := range []int{perMinute, perMinute, 3000 - 2*perMinute, 0} {
 		got := w.run()
 		if n := slices.IndexFunc(got, func(m message.Message) bool { return m.Kind == message.Report }); n >= 0 {
@@ -178,7 +178,7 @@ func TestImportsShareWhatIsSent(t *testing.T) {
 			t.Errorf("import small-%d: %d of 10 sent", n, got)
 		}
 	}
-	if all := window.At(ledger.Tenant{}, fast, w.now).Invites; count["big"] != all-90 {
+	if all := window.At(ledger.Tenant{}, fast, w.now).Sweep; count["big"] != all-90 {
 		t.Errorf("the big import: %d sent, want what is left of %d", count["big"], all)
 	}
 }

@@ -1,6 +1,6 @@
 // Package window says how much work may be on its way to Microsoft Graph at a time, for all imports together and for each.
-// What is on its way lies in a queue, where a later file cannot overtake it; so queues hold about a minute of work, and the
-// rest waits in the ledger. pkg/plan sends what nobody has sent yet, pkg/sweep what waited.
+// What is on its way lies in a queue, where a later file cannot overtake it; so queues hold less than a minute of work, and
+// the rest waits in the ledger. pkg/plan sends what nobody has sent yet, pkg/sweep what waited.
 //
 // The window follows the rates at present ([pace.InviteRate], [pace.WriteRate]), and the imports that have something to send
 // share it.
@@ -19,13 +19,18 @@ import (
 )
 
 const (
-	// inviteTime and targetTime are how much time's worth of calls is on its way. Assignments may queue longer: they go first
-	// at Microsoft Graph, and twenty of one group go in one call.
-	inviteTime, targetTime = time.Minute, 10 * time.Minute
+	// planTime is how much time's worth of invitations plan keeps on its way. It looks every ten seconds, and whoever comes
+	// after them waits that long and as long as an assignment takes.
+	planTime = 20 * time.Second
+	// sweepTime is how much the sweep sends at a time, once a minute, spread over that minute.
+	sweepTime = time.Minute
+	// targetTime is the same for assignments. They may queue longer: they go first at Microsoft Graph, and twenty of one
+	// group go in one call.
+	targetTime = 10 * time.Minute
 	// least is how many invitations are on their way even while the ramp allows one each six seconds: most guests of many
 	// files exist already, and to look them up is not slowed.
 	least = 20
-	// most bounds both where limits are off: 2,000 invitations are 20 s of what a process does.
+	// most bounds them where limits are off: 2,000 invitations are 20 s of what a process does.
 	most, mostTargets = 2000, 12_000
 	// counted is for how long the number of imports is believed.
 	counted = 10 * time.Second
@@ -33,9 +38,11 @@ const (
 
 // Limits are how much may be on its way for all imports together.
 type Limits struct {
-	Invites, Targets int
-	// Interval is the time between two new invitations where the ramp limits them, and zero where it does not.
+	Plan, Sweep int // invitations, while plan and while the sweep adds to them
+	Targets     int
+	// Interval is the time between two new invitations at the present rate; Ramped says that the ramp limits it.
 	Interval time.Duration
+	Ramped   bool
 	// Left is how many new invitations the day's cap leaves, if there is a cap.
 	Left   int
 	Capped bool
@@ -45,13 +52,10 @@ type Limits struct {
 func At(t ledger.Tenant, s pace.Settings, now time.Time) Limits {
 	t = s.Fill(t)
 	perSecond, ramped := pace.InviteRate(t, now)
-	var l Limits
-	l.Invites = calls(perSecond, inviteTime, most)
-	l.Targets = calls(pace.WriteRate(t, now), targetTime, mostTargets)
+	l := Limits{Plan: calls(perSecond, planTime, most), Sweep: calls(perSecond, sweepTime, most),
+		Targets: calls(pace.WriteRate(t, now), targetTime, mostTargets),
+		Ramped:  ramped, Interval: time.Duration(float64(time.Second) / perSecond)}
 	l.Left, l.Capped = pace.DayLeft(t.Ramp, now)
-	if ramped {
-		l.Interval = time.Duration(float64(time.Second) / perSecond)
-	}
 	return l
 }
 
@@ -111,7 +115,7 @@ func (w *Window) Room(ctx context.Context, importID string) (Room, error) {
 	if err != nil {
 		return Room{}, err
 	}
-	switch room := max(1, l.Invites/n) - t.InviteSent; {
+	switch room := max(1, l.Plan/n) - t.InviteSent; {
 	case t.TargetsSent >= max(1, l.Targets/n):
 		return Room{Why: "enough assignments are on their way"}, nil
 	case room > 0:
