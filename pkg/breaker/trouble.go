@@ -84,13 +84,16 @@ func (b *Breaker) open(row *ledger.Breaker, kind message.Kind, t *Trouble, now t
 	row.NextProbe = b.next(row, now)
 }
 
-// still keeps the breaker open after a probe that met trouble, perhaps with another cause than before.
+// still keeps the breaker open after a probe that met trouble, perhaps with another cause than before. The next one's time
+// was set when this one was sent.
 func (b *Breaker) still(row *ledger.Breaker, t *Trouble, now time.Time) {
-	if Cause(row.Cause) != t.Cause {
-		row.Probes = 1
-	}
+	row.Probe = ledger.Probe{}
+	same := Cause(row.Cause) == t.Cause
 	describe(row, t)
-	row.Probe, row.NextProbe = ledger.Probe{}, b.next(row, now)
+	if !same {
+		row.Probes = 1
+		row.NextProbe = b.next(row, now)
+	}
 }
 
 func describe(row *ledger.Breaker, t *Trouble) {

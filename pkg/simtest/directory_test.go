@@ -120,7 +120,7 @@ func (p *process) Confirm(ctx context.Context, userID, address string) (same boo
 }
 
 func (p *process) Invite(ctx context.Context, i invite.Invitation) (id string, err error) {
-	call, err := p.pacer.Invitation(ctx)
+	call, err := p.pacer.Invitation(context.WithoutCancel(ctx))
 	if err != nil {
 		return "", err
 	}

@@ -47,7 +47,7 @@ type world struct {
 	t      *testing.T
 	ledger *memledger.Store
 	blobs  *memblob.Store
-	bus    *membus.Bus
+	bus    *broker
 	dir    *directory
 	pace   pace.Settings
 	start  time.Time
@@ -61,7 +61,7 @@ func simulate(t *testing.T, processes int, s pace.Settings, f func(t *testing.T,
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, ledger: memledger.New(time.Now), bus: membus.New(membus.Options{Lock: 10 * time.Minute}), pace: s, start: time.Now()}
+		w := &world{t: t, ledger: memledger.New(time.Now), bus: newBroker(), pace: s, start: time.Now()}
 		w.blobs = memblob.New("acct", time.Now)
 		w.dir = newDirectory(w)
 		w.write(plan.PolicyContainer, policy.File("partners"), policy.Policy{Version: 1, Source: "partners", Groups: []policy.Group{{ID: group}},
@@ -131,16 +131,50 @@ func (w *world) host(ctx context.Context, h http.Handler, queue string, limit in
 		d, ok := w.bus.Receive(queue)
 		if !ok {
 			<-places
-			select {
-			case <-time.After(100 * time.Millisecond):
-			case <-ctx.Done():
-			}
+			w.bus.idle(ctx)
 			continue
 		}
 		wg.Go(func() {
 			defer func() { <-places }()
 			w.deliver(ctx, h, d)
 		})
+	}
+}
+
+// broker rings when something is sent, so that nobody has to look all the time.
+type broker struct {
+	*membus.Bus
+	mu   sync.Mutex
+	bell chan struct{}
+}
+
+func newBroker() *broker {
+	return &broker{Bus: membus.New(membus.Options{Lock: 10 * time.Minute}), bell: make(chan struct{})}
+}
+
+func (b *broker) Send(ctx context.Context, msgs ...message.Message) error {
+	err := b.Bus.Send(ctx, msgs...)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	close(b.bell)
+	b.bell = make(chan struct{})
+	return err
+}
+
+// idle waits until something is sent or due, but at least a moment.
+func (b *broker) idle(ctx context.Context) {
+	b.mu.Lock()
+	bell := b.bell
+	b.mu.Unlock()
+	const moment = 100 * time.Millisecond
+	wait := time.Hour
+	if next, ok := b.Next(); ok {
+		wait = max(moment, time.Until(next))
+	}
+	select {
+	case <-bell:
+	case <-time.After(wait):
+	case <-ctx.Done():
 	}
 }
 
