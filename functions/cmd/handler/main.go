@@ -25,6 +25,7 @@ import (
 	"guestlist/pkg/graph"
 	"guestlist/pkg/invite"
 	"guestlist/pkg/ledger"
+	"guestlist/pkg/pace"
 	"guestlist/pkg/plan"
 	"guestlist/pkg/replay"
 	"guestlist/pkg/report"
@@ -72,7 +73,7 @@ func setUp(ctx context.Context, getenv func(string) string, log *slog.Logger) (h
 	if err != nil {
 		return nil, err
 	}
-	w := wiring{config: c, Services: services, directory: directory{client}}
+	w := wiring{config: c, Services: services, directory: directory{client}, pacer: pace.New(services.Ledger, c.pace)}
 	return customhandler.New(customhandler.Options{
 		Functions: []customhandler.Function{
 			planupload.New(w.planner()), inviteguest.New(w.invite()), assignaccess.New(w.assign()), reportimport.New(w.report()),
@@ -87,7 +88,11 @@ type wiring struct {
 	config
 	*connect.Services
 	directory directory
+	pacer     *pace.Pacer
 }
+
+// gather is how long an assignment waits for others to the same group.
+const gather = 5 * time.Second
 
 // cancelledSeen is how late a handler may see that an import was cancelled.
 const cancelledSeen = 5 * time.Second
@@ -102,12 +107,13 @@ func (w wiring) planner() *plan.Planner {
 }
 
 func (w wiring) invite() *invite.Step {
-	return &invite.Step{Ledger: w.Ledger, Directory: w.directory, Bus: w.Bus, Cancelled: w.cancelled(), Holder: rand.Text,
+	return &invite.Step{Ledger: w.Ledger, Directory: w.directory, Bus: w.Bus, Pacer: w.pacer, Cancelled: w.cancelled(), Holder: rand.Text,
 		Mode: w.mailMode, Lease: w.lease, UncertainWait: w.uncertainWait, Settle: w.assignAfter}
 }
 
 func (w wiring) assign() *assign.Step {
-	return &assign.Step{Ledger: w.Ledger, Directory: w.directory, Bus: w.Bus, Cancelled: w.cancelled()}
+	return &assign.Step{Ledger: w.Ledger, Directory: w.directory, Bus: w.Bus, Pacer: w.pacer, Cancelled: w.cancelled(),
+		Gather: gather, Places: assignaccess.Limit}
 }
 
 func (w wiring) report() *report.Step { return &report.Step{Ledger: w.Ledger, Blobs: w.Blobs} }
