@@ -230,3 +230,26 @@ func TestNothingIsDoneWithoutTheLedger(t *testing.T) {
 		}
 	})
 }
+
+// TestACallForTwentyGuestsIsOneCall: a write of twenty members that fails is one failure, each time of the same guest.
+func TestACallForTwentyGuestsIsOneCall(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.guests(20)
+		for n := range 3 {
+			shared := outage("add members")
+			for g := range 20 {
+				if err := w.meets(assign((g+n)%20), shared); err == nil {
+					t.Errorf("call %d: guest %d ended", n, g)
+				}
+			}
+		}
+		w.isOpen(false, "three calls")
+		for n := range 3 { // too few guests for five, so the fourth attempt counts, whoever comes first
+			shared := outage("add members")
+			for g := range 3 {
+				_ = w.meets(assign((g+n)%3), shared)
+			}
+		}
+		w.isOpen(true, "six calls for the first three guests")
+	})
+}

@@ -3,6 +3,7 @@ package breaker
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"guestlist/pkg/ledger"
@@ -10,11 +11,14 @@ import (
 )
 
 // Trouble is a step's error that came from a call which failed with a cause that may be everybody's. It is the same verdict
-// as the error that it wraps; only a [Guard] makes another one of it.
+// as the error that it wraps; only a [Guard] makes another one of it. Guests who share a call share its Trouble, so that one
+// call counts as one.
 type Trouble struct {
 	Cause     Cause
 	Operation string // the call
 	Err       error
+
+	noted atomic.Bool
 }
 
 // Error says what Err says.
@@ -28,10 +32,13 @@ func (c Cause) atOnce() bool { return c == Refused || c == Blocked }
 
 // failed notes that m met trouble, and returns the row then. If the breaker is open, m was the probe or on its way already.
 func (b *Breaker) failed(ctx context.Context, m message.Message, t *Trouble) (ledger.Breaker, error) {
+	shared := t.noted.Swap(true)
 	return b.update(ctx, func(row *ledger.Breaker, now time.Time) error {
 		switch {
 		case row.Open && !row.Probe.Is(m):
 			return ledger.ErrUnchanged
+		case shared && known(row, t.Operation, m.Guest) < 0:
+			return ledger.ErrUnchanged // another guest stands for the call
 		case row.Open && (Cause(row.Cause) != Outage || t.Cause != Denied):
 			b.still(row, t, now)
 		default:
@@ -50,8 +57,7 @@ func (b *Breaker) failed(ctx context.Context, m message.Message, t *Trouble) (le
 // note adds a failure to the row: the guest moves to the end of its operation's five.
 func note(row *ledger.Breaker, m message.Message, t *Trouble, now time.Time) ledger.BreakerFailure {
 	f := ledger.BreakerFailure{Operation: t.Operation, Cause: string(t.Cause), Import: m.Import, Guest: m.Guest, First: now}
-	same := func(o ledger.BreakerFailure) bool { return o.Operation == f.Operation && o.Guest == f.Guest }
-	if at := slices.IndexFunc(row.Failures, same); at >= 0 {
+	if at := known(row, f.Operation, f.Guest); at >= 0 {
 		if row.Failures[at].Cause == f.Cause {
 			f.Count, f.First = row.Failures[at].Count, row.Failures[at].First
 		}
@@ -64,6 +70,11 @@ func note(row *ledger.Breaker, m message.Message, t *Trouble, now time.Time) led
 		row.Failures = slices.Delete(row.Failures, at, at+1)
 	}
 	return f
+}
+
+// known returns where a guest's failure is in the row, or -1.
+func known(row *ledger.Breaker, operation, guest string) int {
+	return slices.IndexFunc(row.Failures, func(f ledger.BreakerFailure) bool { return f.Operation == operation && f.Guest == guest })
 }
 
 // inARow counts the guests for whom an operation failed.

@@ -32,6 +32,7 @@ const (
 	AddMembers      Operation = "add members"
 	ReadMembership  Operation = "read membership"
 	AssignRole      Operation = "assign role"
+	ReadRoles       Operation = "read roles"
 )
 
 // call is one operation, the addresses that must not show up in its errors, and the id of what it grants.

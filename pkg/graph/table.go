@@ -18,7 +18,7 @@ var (
 	adding    = []Operation{AddMember, AddMembers}
 	assigning = []Operation{AssignRole}
 	granting  = []Operation{AddMember, AddMembers, AssignRole}
-	reading   = []Operation{ReadUser, ReadGroup, ReadApplication, ReadMembership}
+	reading   = []Operation{ReadUser, ReadGroup, ReadApplication, ReadMembership, ReadRoles}
 )
 
 // table classifies every error answer; the first row that matches counts. Microsoft Graph's codes are generic, so most rows

@@ -7,11 +7,11 @@ import (
 	"sync"
 	"time"
 
+	"guestlist/pkg/assign"
 	"guestlist/pkg/breaker"
 	"guestlist/pkg/invite"
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/message"
-	"guestlist/pkg/pace"
 )
 
 // latency is how long a call takes.
@@ -65,7 +65,9 @@ func (d *directory) called(operation string) int {
 }
 
 // writes returns how many writes were made.
-func (d *directory) writes() int { return d.called("invite") + d.called("add member") }
+func (d *directory) writes() int {
+	return d.called("invite") + d.called("add member") + d.called("add members")
+}
 
 // once fails the test if somebody was invited twice.
 func (d *directory) once() {
@@ -79,11 +81,10 @@ func (d *directory) once() {
 	}
 }
 
-// process is one handler's way to the directory: paced, watched by the breaker.
+// process is one handler's way to the directory, watched by the breaker.
 type process struct {
 	*directory
 	breaker *breaker.Breaker
-	pacer   *pace.Pacer
 }
 
 // call makes one call and does act if it is not refused.
@@ -120,10 +121,6 @@ func (p *process) Confirm(ctx context.Context, userID, address string) (same boo
 }
 
 func (p *process) Invite(ctx context.Context, i invite.Invitation) (id string, err error) {
-	call, err := p.pacer.Invitation(context.WithoutCancel(ctx))
-	if err != nil {
-		return "", err
-	}
 	err = p.call(ctx, "invite", func() {
 		p.posts[i.Address]++
 		if p.users[i.Address] == "" {
@@ -132,7 +129,6 @@ func (p *process) Invite(ctx context.Context, i invite.Invitation) (id string, e
 		}
 		id = p.users[i.Address]
 	})
-	call.Done(ctx, err)
 	if t, is := errors.AsType[*breaker.Trouble](err); is && t.Cause == breaker.Outage {
 		return "", fmt.Errorf("%w: %w", invite.ErrUncertain, err)
 	}
@@ -140,18 +136,42 @@ func (p *process) Invite(ctx context.Context, i invite.Invitation) (id string, e
 }
 
 func (p *process) AddMember(ctx context.Context, groupID, userID string) (added bool, err error) {
-	call, err := p.pacer.Write(ctx)
-	if err != nil {
-		return false, err
-	}
 	err = p.call(ctx, "add member", func() {
-		key := groupID + " " + userID
-		added = !p.members[key]
-		p.members[key] = true
+		added = !p.members[groupID+" "+userID]
+		p.members[groupID+" "+userID] = true
 	})
-	call.Done(ctx, err)
 	return added, err
 }
+
+// AddMembers adds all or none: not if one of them is a member already.
+func (p *process) AddMembers(ctx context.Context, groupID string, userIDs []string) error {
+	var refused error
+	err := p.call(ctx, "add members", func() {
+		for _, id := range userIDs {
+			if p.members[groupID+" "+id] {
+				refused = &assign.Refused{Err: message.Never("graph.refused", "somebody is a member already")}
+				return
+			}
+		}
+		for _, id := range userIDs {
+			p.members[groupID+" "+id] = true
+		}
+	})
+	return errors.Join(refused, err)
+}
+
+func (p *process) Members(ctx context.Context, groupID string, userIDs []string) (there []string, err error) {
+	err = p.call(ctx, "read membership", func() {
+		for _, id := range userIDs {
+			if p.members[groupID+" "+id] {
+				there = append(there, id)
+			}
+		}
+	})
+	return there, err
+}
+
+func (p *process) HasRole(context.Context, string, string, string) (bool, error) { return false, nil }
 
 func (p *process) AssignRole(context.Context, string, string, string) (bool, error) {
 	return false, message.Never("graph.refused", "there are no applications here")

@@ -80,13 +80,14 @@ func simulate(t *testing.T, processes int, s pace.Settings, f func(t *testing.T,
 // process starts a handler and the host that hands it messages; one of them has the timer.
 func (w *world) process(ctx context.Context, wg *sync.WaitGroup, sweeps bool) {
 	b := breaker.New(w.ledger, breaker.DefaultWaits)
-	p := &process{directory: w.dir, breaker: b, pacer: pace.New(w.ledger, w.pace)}
+	p := &process{directory: w.dir, breaker: b}
+	pacer := pace.New(w.ledger, w.pace)
 	cancelled := ledger.NewFlags(w.ledger, 5*time.Second).Cancelled
 	win := &window.Window{Ledger: w.ledger, Settings: w.pace, Breaker: b}
 	planner := &plan.Planner{Ledger: w.ledger, Blobs: w.blobs, Bus: w.bus, Directory: p, Window: win, RedirectURL: "https://apps.example/", Now: time.Now}
-	inviter := &invite.Step{Ledger: w.ledger, Directory: p, Bus: w.bus, Cancelled: cancelled, Holder: rand.Text, Mode: "microsoft",
+	inviter := &invite.Step{Ledger: w.ledger, Directory: p, Bus: w.bus, Pacer: pacer, Cancelled: cancelled, Holder: rand.Text, Mode: "microsoft",
 		Lease: 2 * time.Minute, UncertainWait: 15 * time.Minute, Settle: 15 * time.Second}
-	assigner := &assign.Step{Ledger: w.ledger, Directory: p, Bus: w.bus, Cancelled: cancelled}
+	assigner := &assign.Step{Ledger: w.ledger, Directory: p, Bus: w.bus, Pacer: pacer, Cancelled: cancelled, Gather: 5 * time.Second, Places: 64}
 	s := &sweep.Sweep{Ledger: w.ledger, Bus: w.bus, Breaker: b, Window: win, StaleAfter: 30 * time.Minute,
 		Tidy: func(context.Context) (int, error) { return 0, nil }}
 	functions := []customhandler.Function{

@@ -3,13 +3,16 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"net/http"
 
 	"guestlist/pkg/breaker"
 	"guestlist/pkg/graph"
+	"guestlist/pkg/pace"
 )
 
-// watch tells the breaker what Microsoft Graph answers.
-func watch(b *breaker.Breaker) func(context.Context, graph.Operation, error) {
+// watch tells the breaker what Microsoft Graph answers, and the pacer that the tenant refused to invite.
+func watch(b *breaker.Breaker, p *pace.Pacer) func(context.Context, graph.Operation, error) {
 	return func(ctx context.Context, op graph.Operation, err error) {
 		e, is := errors.AsType[*graph.Error](err)
 		switch scope := graph.ScopeOf(err); {
@@ -21,15 +24,24 @@ func watch(b *breaker.Breaker) func(context.Context, graph.Operation, error) {
 		default:
 			b.Answered(ctx, string(op))
 		}
+		if graph.ScopeOf(err) == graph.ScopeTenant {
+			if err := p.Refused(ctx); err != nil {
+				slog.WarnContext(ctx, "the slow start does not begin anew", slog.String("error", err.Error()))
+			}
+		}
 	}
 }
 
-// verdict is what a step returns for an error of Microsoft Graph, marked as trouble if others would meet it too.
+// verdict is what a step returns for an error of Microsoft Graph: marked as trouble if others would meet it too; "too many
+// requests" is told apart, since it teaches the pace.
 func verdict(err error) error {
 	v := graph.Verdict(err)
 	e, is := errors.AsType[*graph.Error](err)
 	if !is {
 		return v
+	}
+	if e.Status == http.StatusTooManyRequests {
+		return &pace.Throttled{After: e.RetryAfter, Err: v}
 	}
 	t := &breaker.Trouble{Operation: string(e.Operation), Err: v}
 	switch graph.ScopeOf(err) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,14 +47,49 @@ func (d directory) Invite(ctx context.Context, i invite.Invitation) (string, err
 	return made.UserID, verdict(err)
 }
 
+// AddMembers tells a refusal that may be one member's from one that would meet each of them: what the identity may do, and
+// what the group is.
+func (d directory) AddMembers(ctx context.Context, groupID string, userIDs []string) error {
+	err := d.graph.AddMembers(ctx, groupID, userIDs)
+	e, ok := errors.AsType[*graph.Error](err)
+	if !ok || !e.Certain() || e.Class == graph.Throttled || e.Class == graph.Auth || slices.Contains(everybodys, e.Reason()) {
+		return verdict(err)
+	}
+	refused := &assign.Refused{Err: verdict(err)}
+	if e.Class == graph.Replicating {
+		if strings.EqualFold(e.Missing, groupID) {
+			return refused.Err
+		}
+		refused.Missing = e.Missing
+	}
+	return refused
+}
+
+// everybodys are the reasons that speak of the group.
+var everybodys = []string{"group.forbidden", "group.mail-enabled", "group.synced"}
+
 func (d directory) AddMember(ctx context.Context, groupID, userID string) (bool, error) {
 	added, err := d.graph.AddMember(ctx, groupID, userID)
 	return added, verdict(err)
 }
 
+// Members finds nobody in a group that is not there: the write then says so.
+func (d directory) Members(ctx context.Context, groupID string, userIDs []string) ([]string, error) {
+	members, err := d.graph.Members(ctx, groupID, userIDs)
+	if errors.Is(err, graph.ErrNotFound) {
+		return nil, nil
+	}
+	return members, verdict(err)
+}
+
 func (d directory) AssignRole(ctx context.Context, objectID, roleID, userID string) (bool, error) {
 	assigned, err := d.graph.AssignRole(ctx, objectID, roleID, userID)
 	return assigned, verdict(err)
+}
+
+func (d directory) HasRole(ctx context.Context, objectID, roleID, userID string) (bool, error) {
+	has, err := d.graph.HasRole(ctx, objectID, roleID, userID)
+	return has, verdict(err)
 }
 
 // Group refuses what guests must never be added to, before anything is written.

@@ -26,6 +26,7 @@ import (
 	"guestlist/pkg/graph"
 	"guestlist/pkg/invite"
 	"guestlist/pkg/ledger"
+	"guestlist/pkg/pace"
 	"guestlist/pkg/plan"
 	"guestlist/pkg/replay"
 	"guestlist/pkg/report"
@@ -70,12 +71,12 @@ func setUp(ctx context.Context, getenv func(string) string, log *slog.Logger) (h
 	if err != nil {
 		return nil, err
 	}
-	b := breaker.New(services.Ledger, c.probes)
-	client, err := graph.New(graph.Config{Endpoint: c.graph, Credential: credential, Seen: watch(b)})
+	b, pacer := breaker.New(services.Ledger, c.probes), pace.New(services.Ledger, c.pace)
+	client, err := graph.New(graph.Config{Endpoint: c.graph, Credential: credential, Seen: watch(b, pacer)})
 	if err != nil {
 		return nil, err
 	}
-	w := wiring{config: c, Services: services, directory: directory{client}, breaker: b}
+	w := wiring{config: c, Services: services, directory: directory{client}, breaker: b, pacer: pacer}
 	return customhandler.New(customhandler.Options{
 		Functions: []customhandler.Function{
 			planupload.New(w.planner()), inviteguest.New(b.Guard(w.invite())), assignaccess.New(b.Guard(w.assign())), reportimport.New(w.report()),
@@ -91,7 +92,11 @@ type wiring struct {
 	*connect.Services
 	directory directory
 	breaker   *breaker.Breaker
+	pacer     *pace.Pacer
 }
+
+// gather is how long an assignment waits for others to the same group.
+const gather = 5 * time.Second
 
 // cancelledSeen is how late a handler may see that an import was cancelled.
 const cancelledSeen = 5 * time.Second
@@ -110,12 +115,13 @@ func (w wiring) planner() *plan.Planner {
 }
 
 func (w wiring) invite() *invite.Step {
-	return &invite.Step{Ledger: w.Ledger, Directory: w.directory, Bus: w.Bus, Cancelled: w.cancelled(), Holder: rand.Text,
+	return &invite.Step{Ledger: w.Ledger, Directory: w.directory, Bus: w.Bus, Pacer: w.pacer, Cancelled: w.cancelled(), Holder: rand.Text,
 		Mode: w.mailMode, Lease: w.lease, UncertainWait: w.uncertainWait, Settle: w.assignAfter}
 }
 
 func (w wiring) assign() *assign.Step {
-	return &assign.Step{Ledger: w.Ledger, Directory: w.directory, Bus: w.Bus, Cancelled: w.cancelled()}
+	return &assign.Step{Ledger: w.Ledger, Directory: w.directory, Bus: w.Bus, Pacer: w.pacer, Cancelled: w.cancelled(),
+		Gather: gather, Places: assignaccess.Limit}
 }
 
 func (w wiring) report() *report.Step { return &report.Step{Ledger: w.Ledger, Blobs: w.Blobs} }
