@@ -136,8 +136,8 @@ func (c *tokens) GetToken(_ context.Context, o policy.TokenRequestOptions) (azco
 	return azcore.AccessToken{Token: "token", ExpiresOn: time.Now().Add(time.Hour)}, c.err
 }
 
-// operations calls every method once with valid arguments; each reports only its error.
-func operations(c *graph.Client) map[graph.Operation]func(context.Context) error {
+// methods calls every method once with valid arguments; each reports only its error.
+func methods(c *graph.Client) map[graph.Operation]func(context.Context) error {
 	return map[graph.Operation]func(context.Context) error{
 		graph.FindUser:        func(ctx context.Context) error { _, err := c.Find(ctx, address); return err },
 		graph.ReadUser:        func(ctx context.Context) error { _, err := c.User(ctx, userID); return err },

@@ -36,7 +36,7 @@ func TestNetworkTroubleIsTransientAndTellsWhetherItIsCertain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := client(t, graph.Config{HTTP: roundTrip(func(*http.Request) (*http.Response, error) { return nil, tc.err })})
-			for op, run := range operations(c) {
+			for op, run := range methods(c) {
 				err := run(t.Context())
 				e, ok := errors.AsType[*graph.Error](err)
 				if !ok || e.Class != graph.Transient || e.Certain() != tc.certain || e.Operation != op || !errors.Is(err, tc.err) {
@@ -90,7 +90,7 @@ func TestEveryCallEndsAfterHalfAMinute(t *testing.T) {
 			<-r.Context().Done()
 			return nil, r.Context().Err()
 		})})
-		for op, run := range operations(c) {
+		for op, run := range methods(c) {
 			began := time.Now()
 			err := run(t.Context())
 			if took := time.Since(began); took != 30*time.Second || !errors.Is(err, context.DeadlineExceeded) {
@@ -132,7 +132,7 @@ func TestNothingIsRetriedInTheProcess(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{429, 500, 502, 503, 504} {
 		f := serve(t, answer{status, "", map[string]string{"Retry-After": "1"}})
-		calls := operations(f.client(t))
+		calls := methods(f.client(t))
 		for _, run := range calls {
 			_ = run(t.Context())
 		}
@@ -199,7 +199,7 @@ func TestWithoutATokenNothingIsSent(t *testing.T) {
 	f := serve(t, answer{200, `{"id":"u"}`, nil})
 	broken := errors.New("ManagedIdentityCredential: no identity\nGET http://127.0.0.1:41000/token")
 	c := client(t, graph.Config{Endpoint: f.URL, Credential: &tokens{err: broken}})
-	for op, run := range operations(c) {
+	for op, run := range methods(c) {
 		err := run(t.Context())
 		e, ok := errors.AsType[*graph.Error](err)
 		if !ok || e.Code != graph.NoToken || e.Class != graph.Transient || !e.Certain() || !errors.Is(err, broken) {

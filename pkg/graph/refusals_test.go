@@ -130,6 +130,7 @@ var refusals = []struct {
 	{byID, missing(userID), outcome{graph.Absent, nobody, true, "not found"}},
 	{byID, refusal(404, "Directory_ObjectNotFound", "Unable to read the company information from the directory."), outcome{graph.Absent, nobody, true, "not found"}},
 	{byID, refusal(400, badRequest, "Invalid object identifier 'x'."), outcome{graph.Absent, nobody, true, "not found"}},
+	{searches, refusal(404, "Directory_ObjectNotFound", "Unable to read the company information from the directory."), outcome{transient, outage, true, "attempt"}},
 	{searches, refusal(403, denied, insufficient), outcome{graph.Auth, myself, true, "permission.missing"}},
 	{byID, refusal(403, "Forbidden", insufficient), outcome{graph.Auth, myself, true, "permission.missing"}},
 

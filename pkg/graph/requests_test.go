@@ -53,7 +53,7 @@ func TestRequestsAreExactlyWhatMicrosoftDocuments(t *testing.T) {
 		t.Run(string(op), func(t *testing.T) {
 			t.Parallel()
 			f := serve(t, want.answer)
-			if err := operations(f.client(t))[op](t.Context()); err != nil {
+			if err := methods(f.client(t))[op](t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			got := f.requests()

@@ -18,6 +18,7 @@ var (
 	adding    = []Operation{AddMember, AddMembers}
 	assigning = []Operation{AssignRole}
 	granting  = []Operation{AddMember, AddMembers, AssignRole}
+	searching = []Operation{FindUser, ListUsers, ListGuests}
 	reading   = []Operation{ReadUser, ReadGroup, ReadApplication, ReadMembership, ReadRoles}
 )
 
@@ -87,6 +88,7 @@ var table = []rule{
 
 	{on: reading, status: 404, coded: true, class: Absent},
 	{on: reading, status: 400, text: "invalid object identifier", class: Absent},
+	{on: searching, status: 404, coded: true, class: Transient, scope: ScopeOutage}, // it names no object; it must not pass for "nobody"
 
 	// What Guestlist's identity may do.
 	{status: 401, class: Auth, scope: ScopeIdentity, reason: "permission.missing", advice: askRead},
