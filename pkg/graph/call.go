@@ -23,6 +23,8 @@ type Operation string
 const (
 	FindUser        Operation = "find user"
 	ReadUser        Operation = "read user"
+	ListUsers       Operation = "list users"
+	ListGuests      Operation = "list guests"
 	Invite          Operation = "invite"
 	ReadGroup       Operation = "read group"
 	ReadApplication Operation = "read application"
@@ -42,6 +44,14 @@ type call struct {
 
 // do sends one request. Its answer is decoded into answer; nil means that none is expected, which is status 204.
 func (c *Client) do(ctx context.Context, k call, info *kiota.RequestInformation, answer any) error {
+	err := c.ask(ctx, k, info, answer)
+	if c.seen != nil {
+		c.seen(ctx, k.op, err)
+	}
+	return err
+}
+
+func (c *Client) ask(ctx context.Context, k call, info *kiota.RequestInformation, answer any) error {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
 	x := &exchange{}

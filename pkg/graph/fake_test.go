@@ -3,7 +3,9 @@ package graph_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
+	"iter"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -120,20 +122,27 @@ type tokens struct {
 	mu    sync.Mutex
 	asked []policy.TokenRequestOptions
 	err   error
+	// noClaims: it refuses claims, as the credential of the Azure CLI does.
+	noClaims bool
 }
 
 func (c *tokens) GetToken(_ context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.asked = append(c.asked, o)
+	if c.noClaims && o.Claims != "" {
+		return azcore.AccessToken{}, errors.New("run az login with these claims")
+	}
 	return azcore.AccessToken{Token: "token", ExpiresOn: time.Now().Add(time.Hour)}, c.err
 }
 
-// operations calls every method once with valid arguments; each reports only its error.
-func operations(c *graph.Client) map[graph.Operation]func(context.Context) error {
+// methods calls every method once with valid arguments; each reports only its error.
+func methods(c *graph.Client) map[graph.Operation]func(context.Context) error {
 	return map[graph.Operation]func(context.Context) error{
 		graph.FindUser:        func(ctx context.Context) error { _, err := c.Find(ctx, address); return err },
 		graph.ReadUser:        func(ctx context.Context) error { _, err := c.User(ctx, userID); return err },
+		graph.ListUsers:       func(ctx context.Context) error { _, err := c.Users(ctx, []string{userID}); return err },
+		graph.ListGuests:      func(ctx context.Context) error { return firstError(c.Guests(ctx, graph.Pending)) },
 		graph.Invite:          func(ctx context.Context) error { _, err := c.Invite(ctx, invitation()); return err },
 		graph.ReadGroup:       func(ctx context.Context) error { _, err := c.Group(ctx, groupID); return err },
 		graph.ReadApplication: func(ctx context.Context) error { _, err := c.Application(ctx, appID); return err },
@@ -142,6 +151,15 @@ func operations(c *graph.Client) map[graph.Operation]func(context.Context) error
 		graph.ReadMembership:  func(ctx context.Context) error { _, err := c.IsMember(ctx, groupID, userID); return err },
 		graph.AssignRole:      func(ctx context.Context) error { _, err := c.AssignRole(ctx, spID, roleID, userID); return err },
 	}
+}
+
+func firstError(accounts iter.Seq2[graph.Account, error]) error {
+	for _, err := range accounts {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func invitation() graph.Invitation {

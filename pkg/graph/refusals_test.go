@@ -42,7 +42,7 @@ var (
 	assigns  = []graph.Operation{graph.AssignRole}
 	grants   = []graph.Operation{graph.AddMember, graph.AddMembers, graph.AssignRole}
 	byID     = []graph.Operation{graph.ReadUser, graph.ReadGroup, graph.ReadApplication, graph.ReadMembership}
-	searches = []graph.Operation{graph.FindUser}
+	searches = []graph.Operation{graph.FindUser, graph.ListUsers, graph.ListGuests}
 )
 
 // refusals has an answer for every row of the table, word for word where the words are known.
@@ -114,6 +114,8 @@ var refusals = []struct {
 
 	{assigns, refusal(400, badRequest, "Permission being assigned already exists on the object"), outcome{"", nobody, false, "done"}},
 	{assigns, refusal(400, badRequest, "Permission being assigned was not found on application"), outcome{lagging, target, true, "later/role.unknown"}},
+	{assigns, refusal(403, "Directory_QuotaExceeded", "Unable to perform operation as it would exceed the maximum quota count '1500' for app role assignments."),
+		outcome{refused, target, true, "application.full"}},
 	{assigns, refusal(400, badRequest, "Not a valid reference update."), outcome{lagging, nobody, true, "later/graph.not-found"}},
 	{assigns, missing(spID), outcome{lagging, target, true, "later/application.unknown"}},
 	{assigns, missing(userID), outcome{lagging, nobody, true, "later/graph.not-found"}},
@@ -128,6 +130,7 @@ var refusals = []struct {
 	{byID, missing(userID), outcome{graph.Absent, nobody, true, "not found"}},
 	{byID, refusal(404, "Directory_ObjectNotFound", "Unable to read the company information from the directory."), outcome{graph.Absent, nobody, true, "not found"}},
 	{byID, refusal(400, badRequest, "Invalid object identifier 'x'."), outcome{graph.Absent, nobody, true, "not found"}},
+	{searches, refusal(404, "Directory_ObjectNotFound", "Unable to read the company information from the directory."), outcome{transient, outage, true, "attempt"}},
 	{searches, refusal(403, denied, insufficient), outcome{graph.Auth, myself, true, "permission.missing"}},
 	{byID, refusal(403, "Forbidden", insufficient), outcome{graph.Auth, myself, true, "permission.missing"}},
 

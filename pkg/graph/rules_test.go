@@ -25,7 +25,7 @@ func TestEveryRefusalHasItsVerdict(t *testing.T) {
 	rows := map[int]bool{}
 	for _, tc := range refusals {
 		f := serve(t, tc.got)
-		for op, run := range operations(f.client(t)) {
+		for op, run := range methods(f.client(t)) {
 			if tc.on != nil && !slices.Contains(tc.on, op) {
 				continue
 			}

@@ -18,6 +18,7 @@ var (
 	adding    = []Operation{AddMember, AddMembers}
 	assigning = []Operation{AssignRole}
 	granting  = []Operation{AddMember, AddMembers, AssignRole}
+	searching = []Operation{FindUser, ListUsers, ListGuests}
 	reading   = []Operation{ReadUser, ReadGroup, ReadApplication, ReadMembership, ReadRoles}
 )
 
@@ -74,6 +75,8 @@ var table = []rule{
 
 	// An application.
 	{on: assigning, text: "permission being assigned already exists", class: Already},
+	{on: assigning, text: "would exceed the maximum quota", class: Refused, scope: ScopeTarget, reason: "application.full",
+		advice: "The guest or the application has reached its limit of assignments. Assign the application to a group and list the group instead."},
 	{on: assigning, text: "permission being assigned was not found", class: Replicating, scope: ScopeTarget, reason: "role.unknown",
 		advice: "Check that the application still declares this app role for users, then replay the row."},
 	{on: assigning, text: "not a valid reference update", class: Replicating, reason: "graph.not-found", advice: askSearch},
@@ -85,6 +88,7 @@ var table = []rule{
 
 	{on: reading, status: 404, coded: true, class: Absent},
 	{on: reading, status: 400, text: "invalid object identifier", class: Absent},
+	{on: searching, status: 404, coded: true, class: Transient, scope: ScopeOutage}, // it names no object; it must not pass for "nobody"
 
 	// What Guestlist's identity may do.
 	{status: 401, class: Auth, scope: ScopeIdentity, reason: "permission.missing", advice: askRead},

@@ -76,13 +76,13 @@ func (c *claim) resolve(ctx context.Context) error {
 
 const microsoft = "microsoft"
 
-// confirm asks the directory whether a user that was recorded long ago still exists. If not, the row starts afresh: the
-// directory is the truth.
+// confirm asks the directory whether a user that was recorded long ago is still this person's guest account. If not, the
+// row starts afresh: the directory is the truth.
 func (c *claim) confirm(ctx context.Context, now time.Time) (bool, error) {
 	if now.Sub(c.guest.Confirmed) < confirmedFor {
 		return true, nil
 	}
-	there, err := c.Directory.Exists(ctx, c.guest.UserID)
+	there, err := c.Directory.Confirm(ctx, c.guest.UserID, c.entry.Address)
 	if err != nil {
 		return false, err
 	}
@@ -90,7 +90,7 @@ func (c *claim) confirm(ctx context.Context, now time.Time) (bool, error) {
 		c.guest.Confirmed = now
 		return true, nil
 	}
-	slog.WarnContext(ctx, "recorded user is gone from the directory; starting afresh", slog.String("user_id", c.guest.UserID))
+	slog.WarnContext(ctx, "recorded user is gone, or no longer the guest with this address; starting afresh", slog.String("user_id", c.guest.UserID))
 	c.guest = ledger.Guest{Key: c.guest.Key, Holder: c.guest.Holder, Until: c.guest.Until, Version: c.guest.Version}
 	return false, nil
 }
@@ -152,7 +152,7 @@ func (c *claim) posted(ctx context.Context, id string, failed error) error {
 		return nil
 	case errors.Is(failed, ErrUncertain) && c.Mode == microsoft:
 		slog.WarnContext(ctx, "the answer to the invitation was lost", slog.String("error", failed.Error()))
-		return uncertain(c.UncertainWait, c.UncertainWait)
+		return fmt.Errorf("%w (%w)", uncertain(c.UncertainWait, c.UncertainWait), failed)
 	case errors.Is(failed, ErrUncertain):
 		return failed // without Microsoft's mail a second POST mails nobody
 	}

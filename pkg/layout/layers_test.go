@@ -33,6 +33,7 @@ var layers = map[string]layer{
 	"pkg/ledger":    contract,
 
 	"pkg/assign":  step,
+	"pkg/breaker": step,
 	"pkg/csvfile": step,
 	"pkg/invite":  step,
 	"pkg/notify":  step,
@@ -44,6 +45,7 @@ var layers = map[string]layer{
 	"pkg/report":  step,
 	"pkg/status":  step,
 	"pkg/sweep":   step,
+	"pkg/window":  step,
 	"pkg/work":    step,
 
 	"pkg/customhandler": host,

@@ -2,9 +2,9 @@
 // Messages only say "look here"; the ledger says what is true. Two adapters keep it, pkg/ledger/tableledger (Azure Table
 // Storage) and pkg/ledger/memledger (for tests); one suite, pkg/ledger/ledgertest, runs on both.
 //
-// Five things are kept: a [Guest] row per person and tenant, which every import must claim before it invites; an [Import]
+// Six things are kept: a [Guest] row per person and tenant, which every import must claim before it invites; an [Import]
 // per version of a file; an [Entry] per guest of an import; what was granted to whom ([Grants]); the [Tenant] row, in which
-// calls to Microsoft Graph are booked. Read [Store] first.
+// calls to Microsoft Graph are booked; the [Breaker], which stops them. Read [Store] first.
 package ledger
 
 import (
@@ -47,6 +47,7 @@ type Store interface {
 	Entries
 	Grants
 	Tenants
+	Breakers
 
 	// Now is the ledger's clock: the server's for a table, so that leases do not depend on the clocks of workers.
 	Now(ctx context.Context) (time.Time, error)
@@ -123,6 +124,14 @@ type Tenants interface {
 	// UpdateTenant works like UpdateImport, and makes the row if there is none. The time given to change is the ledger's,
 	// from after the row was read.
 	UpdateTenant(ctx context.Context, change func(t *Tenant, now time.Time) error) (Tenant, error)
+}
+
+// Breakers is the part of a Store that keeps the tenant's circuit breaker.
+type Breakers interface {
+	// Breaker returns the row; the zero Breaker if nobody has written it yet.
+	Breaker(ctx context.Context) (Breaker, error)
+	// UpdateBreaker works like UpdateTenant.
+	UpdateBreaker(ctx context.Context, change func(b *Breaker, now time.Time) error) (Breaker, error)
 }
 
 // Unreachable returns the verdict of a step that cannot read or write the ledger: the same message later, without using

@@ -187,11 +187,12 @@ func (s *stack) settings(getenv func(string) string) map[string]string {
 		m["UNCERTAIN_WAIT"] = (2*s.lag + 10*time.Second).String()
 		m["ASSIGN_AFTER"] = (s.lag*3/2 + 200*time.Millisecond).String()
 		m["INVITE_RATE"], m["INVITE_CAP"] = "max", "none"
+		m["PROBE_OUTAGE"], m["PROBE_REFUSAL"] = "10s", "20s"
 	}
 	if s.limits != "on" {
 		m["WRITE_RATE"] = "max"
 	}
-	for _, name := range []string{"MAIL_MODE", "STALE_AFTER", "PLAN_WINDOW"} {
+	for _, name := range []string{"MAIL_MODE", "STALE_AFTER"} {
 		if v := getenv(name); v != "" {
 			m[name] = v
 		}

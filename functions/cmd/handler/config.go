@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"guestlist/pkg/breaker"
 	"guestlist/pkg/pace"
 )
 
@@ -18,10 +19,9 @@ type config struct {
 	uncertainWait time.Duration
 	staleAfter    time.Duration
 	assignAfter   time.Duration
-	window        int
-	targets       int
-	logKey        []byte
 	pace          pace.Settings
+	logKey        []byte
+	probes        breaker.Waits
 }
 
 // readConfig reads the settings; the error names every one that is wrong.
@@ -35,10 +35,10 @@ func readConfig(getenv func(string) string) (config, error) {
 		uncertainWait: s.duration("UNCERTAIN_WAIT", 15*time.Minute),
 		staleAfter:    s.duration("STALE_AFTER", 30*time.Minute),
 		assignAfter:   s.duration("ASSIGN_AFTER", 15*time.Second),
-		window:        s.number("PLAN_WINDOW", 2000),
-		targets:       s.number("PLAN_TARGETS", 10_000),
-		logKey:        []byte(getenv("LOG_KEY")),
 		pace:          s.pace(),
+		logKey:        []byte(getenv("LOG_KEY")),
+		probes: breaker.Waits{Outage: s.duration("PROBE_OUTAGE", breaker.DefaultWaits.Outage),
+			Refusal: s.duration("PROBE_REFUSAL", breaker.DefaultWaits.Refusal), Longest: breaker.DefaultWaits.Longest},
 	}
 	if c.mailMode != "microsoft" && c.mailMode != "none" {
 		s.wrong("MAIL_MODE", c.mailMode, "microsoft or none")

@@ -10,7 +10,7 @@ import (
 
 func TestSettingsThatAreWrongAreNamedTogether(t *testing.T) {
 	t.Parallel()
-	env := map[string]string{"LEASE": "soon", "PLAN_WINDOW": "0", "MAIL_MODE": "own", "UNCERTAIN_WAIT": "-1s",
+	env := map[string]string{"LEASE": "soon", "PROBE_OUTAGE": "0", "MAIL_MODE": "own", "UNCERTAIN_WAIT": "-1s",
 		"WRITE_RATE": "fast", "INVITE_RATE": "-3", "INVITE_CAP": "many"}
 	_, err := readConfig(func(name string) string { return env[name] })
 	if err == nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -14,7 +13,6 @@ import (
 	"guestlist/pkg/invite"
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/message"
-	"guestlist/pkg/pace"
 	"guestlist/pkg/plan"
 )
 
@@ -35,19 +33,16 @@ func (d directory) Find(ctx context.Context, address string) (string, error) {
 	return a.ID, verdict(err)
 }
 
-func (d directory) Exists(ctx context.Context, userID string) (bool, error) {
-	_, err := d.graph.User(ctx, userID)
-	if errors.Is(err, graph.ErrNotFound) {
-		return false, nil
-	}
-	return err == nil, verdict(err)
+func (d directory) Confirm(ctx context.Context, userID, address string) (bool, error) {
+	same, err := d.graph.Confirm(ctx, userID, address)
+	return same, verdict(err)
 }
 
 func (d directory) Invite(ctx context.Context, i invite.Invitation) (string, error) {
 	made, err := d.graph.Invite(ctx, graph.Invitation{Address: i.Address, DisplayName: i.DisplayName, RedirectURL: i.RedirectURL,
 		Text: i.Text, CC: i.CC, Language: i.Language, SendMail: i.Mail})
 	if e, ok := errors.AsType[*graph.Error](err); err != nil && (!ok || !e.Certain()) {
-		return "", fmt.Errorf("%w: %w", invite.ErrUncertain, err)
+		return "", fmt.Errorf("%w: %w", invite.ErrUncertain, verdict(err))
 	}
 	return made.UserID, verdict(err)
 }
@@ -97,16 +92,6 @@ func (d directory) HasRole(ctx context.Context, objectID, roleID, userID string)
 	return has, verdict(err)
 }
 
-// verdict is what an error of Microsoft Graph means for the message; "too many requests" is told apart, since it teaches
-// the pace.
-func verdict(err error) error {
-	v := graph.Verdict(err)
-	if e, ok := errors.AsType[*graph.Error](err); ok && e.Status == http.StatusTooManyRequests {
-		return &pace.Throttled{After: e.RetryAfter, Err: v}
-	}
-	return v
-}
-
 // Group refuses what guests must never be added to, before anything is written.
 func (d directory) Group(ctx context.Context, t ledger.Target) (ledger.Target, error) {
 	g, err := d.graph.Group(ctx, t.ID)
@@ -151,29 +136,34 @@ func (d directory) Application(ctx context.Context, t ledger.Target) (ledger.Tar
 	return role(t, a)
 }
 
+// role chooses the app role: the one that is named, or the default one of an application that declares none at all.
 func role(t ledger.Target, a graph.Application) (ledger.Target, error) {
 	wanted := t.Role
 	t.Role = graph.DefaultRole
+	if wanted == "" && len(a.Roles) == 0 {
+		return t, nil
+	}
 	var values []string
 	for _, r := range a.Roles {
-		if !r.Enabled || !r.ForUsers {
+		if !r.Enabled || !r.ForUsers || r.Value == "" {
 			continue
 		}
-		if wanted != "" && r.Value == wanted {
-			t.Role = r.ID
+		if r.Value == wanted {
+			t.Role, t.Name = r.ID, t.Name+" ("+r.Value+")"
 			return t, nil
 		}
 		values = append(values, r.Value)
 	}
-	switch {
-	case wanted != "":
-		return t, message.Never("application.role-unknown", fmt.Sprintf("Application %s has no app role %q that users can have. It has: %s. "+
-			"Correct the role in the source's policy.", label(t), wanted, strings.Join(values, ", ")))
-	case len(values) > 0:
-		return t, message.Never("application.role-missing", fmt.Sprintf("Application %s declares app roles, so one must be chosen: %s. "+
-			"Name it as \"role\" of the application in the source's policy.", label(t), strings.Join(values, ", ")))
+	has := "It declares none that users can have; its owner must add one"
+	if len(values) > 0 {
+		has = "Users can have: " + strings.Join(values, ", ")
 	}
-	return t, nil
+	if wanted != "" {
+		return t, message.Never("application.role-unknown", fmt.Sprintf("Application %s has no app role %q that users can have. %s. "+
+			"Correct the role in the source's policy or in the file.", label(t), wanted, has))
+	}
+	return t, message.Never("application.role-missing", fmt.Sprintf("Application %s declares app roles, so one must be chosen. %s. "+
+		"Name it as \"role\" of the application in the source's policy, or list it under \"roles\" there and write APPLICATION:ROLE in the file.", label(t), has))
 }
 
 func label(t ledger.Target) string {
@@ -186,7 +176,7 @@ func label(t ledger.Target) string {
 // judging is the verdict on a directory that cannot judge a target now: the file waits, whatever the cause. A row is never
 // refused for it, and a permission that is missing can be granted while the file waits.
 func judging(err error) error {
-	if later, ok := errors.AsType[*message.Later](graph.Verdict(err)); ok {
+	if later, ok := errors.AsType[*message.Later](verdict(err)); ok {
 		return &message.Later{After: later.After, Why: later.Why}
 	}
 	return &message.Later{After: time.Minute, Why: "Microsoft Graph cannot judge the file's groups and applications: " + err.Error()}

@@ -21,6 +21,7 @@ import (
 	"guestlist/functions/reportimport"
 	"guestlist/functions/sweepledger"
 	"guestlist/pkg/assign"
+	"guestlist/pkg/breaker"
 	"guestlist/pkg/customhandler"
 	"guestlist/pkg/graph"
 	"guestlist/pkg/invite"
@@ -30,6 +31,7 @@ import (
 	"guestlist/pkg/replay"
 	"guestlist/pkg/report"
 	"guestlist/pkg/sweep"
+	"guestlist/pkg/window"
 )
 
 func main() {
@@ -69,14 +71,15 @@ func setUp(ctx context.Context, getenv func(string) string, log *slog.Logger) (h
 	if err != nil {
 		return nil, err
 	}
-	client, err := graph.New(graph.Config{Endpoint: c.graph, Credential: credential})
+	b, pacer := breaker.New(services.Ledger, c.probes), pace.New(services.Ledger, c.pace)
+	client, err := graph.New(graph.Config{Endpoint: c.graph, Credential: credential, Seen: watch(b, pacer)})
 	if err != nil {
 		return nil, err
 	}
-	w := wiring{config: c, Services: services, directory: directory{client}, pacer: pace.New(services.Ledger, c.pace)}
+	w := wiring{config: c, Services: services, directory: directory{client}, breaker: b, pacer: pacer}
 	return customhandler.New(customhandler.Options{
 		Functions: []customhandler.Function{
-			planupload.New(w.planner()), inviteguest.New(w.invite()), assignaccess.New(w.assign()), reportimport.New(w.report()),
+			planupload.New(w.planner()), inviteguest.New(b.Guard(w.invite())), assignaccess.New(b.Guard(w.assign())), reportimport.New(w.report()),
 		},
 		Timers: []customhandler.Timer{sweepledger.New(w.sweep())},
 		Sender: services.Bus, DeadLetterer: services.Bus, Log: log, LogKey: c.logKey,
@@ -88,6 +91,7 @@ type wiring struct {
 	config
 	*connect.Services
 	directory directory
+	breaker   *breaker.Breaker
 	pacer     *pace.Pacer
 }
 
@@ -101,8 +105,12 @@ func (w wiring) cancelled() func(context.Context, string) (bool, error) {
 	return ledger.NewFlags(w.Ledger, cancelledSeen).Cancelled
 }
 
+func (w wiring) window() *window.Window {
+	return &window.Window{Ledger: w.Ledger, Settings: w.pace, Breaker: w.breaker}
+}
+
 func (w wiring) planner() *plan.Planner {
-	return &plan.Planner{Ledger: w.Ledger, Blobs: w.Blobs, Bus: w.Bus, Directory: w.directory, Window: w.window, Targets: w.targets,
+	return &plan.Planner{Ledger: w.Ledger, Blobs: w.Blobs, Bus: w.Bus, Directory: w.directory, Window: w.window(),
 		RedirectURL: w.redirect, Now: time.Now}
 }
 
@@ -120,5 +128,5 @@ func (w wiring) report() *report.Step { return &report.Step{Ledger: w.Ledger, Bl
 
 func (w wiring) sweep() func(context.Context) error {
 	letters := &replay.Replay{Ledger: w.Ledger, Bus: w.Bus, DeadLetters: w.Bus}
-	return (&sweep.Sweep{Ledger: w.Ledger, Bus: w.Bus, Tidy: letters.Tidy, StaleAfter: w.staleAfter}).Run
+	return (&sweep.Sweep{Ledger: w.Ledger, Bus: w.Bus, Breaker: w.breaker, Window: w.window(), Tidy: letters.Tidy, StaleAfter: w.staleAfter}).Run
 }

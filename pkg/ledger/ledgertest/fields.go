@@ -15,6 +15,7 @@ var fields = []test{
 	{"EveryFieldOfAnImportIsKept", fieldsOfImport},
 	{"EveryFieldOfAGuestIsKept", fieldsOfGuest},
 	{"EveryFieldOfTheTenantIsKept", fieldsOfTenant},
+	{"EveryFieldOfTheBreakerIsKept", fieldsOfBreaker},
 }
 
 // filler sets values to something other than zero, and each to something else.
@@ -150,6 +151,19 @@ func fieldsOfTenant(t *testing.T, h Harness) {
 	must(t, err)
 	same(t, "updated", want, updated)
 	read, err := h.Second.Tenant(t.Context())
+	must(t, err)
+	identical(t, "update", updated, read)
+}
+
+func fieldsOfBreaker(t *testing.T, h Harness) {
+	want := filled[ledger.Breaker](t)
+	updated, err := h.Store.UpdateBreaker(t.Context(), func(row *ledger.Breaker, _ time.Time) error {
+		*row = want.Copy()
+		return nil
+	})
+	must(t, err)
+	same(t, "updated", want, updated)
+	read, err := h.Second.Breaker(t.Context())
 	must(t, err)
 	identical(t, "update", updated, read)
 }

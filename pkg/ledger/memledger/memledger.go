@@ -25,7 +25,9 @@ type Store struct {
 	imports map[string]ledger.Import
 	entries map[string]*book             // by import
 	grants  map[string]map[string]string // import by target and guest
-	tenant  ledger.Tenant
+
+	tenant  *single[ledger.Tenant]
+	breaker *single[ledger.Breaker]
 }
 
 var _ ledger.Store = (*Store)(nil)
@@ -38,6 +40,8 @@ func New(now func() time.Time) *Store {
 		imports: map[string]ledger.Import{},
 		entries: map[string]*book{},
 		grants:  map[string]map[string]string{},
+		tenant:  newTenant(),
+		breaker: newBreaker(),
 	}
 }
 

@@ -226,6 +226,7 @@ func TestMissingTableIsNoMissingRow(t *testing.T) {
 	_, _, errs["update"] = s.UpdateEntry(ctx, importID, "0a", func(*ledger.Entry) error { return nil })
 	_, errs["tally"] = s.Tally(ctx, importID)
 	_, errs["tenant"] = s.Tenant(ctx)
+	_, errs["breaker"] = s.Breaker(ctx)
 	_, errs["book"] = s.UpdateTenant(ctx, func(*ledger.Tenant, time.Time) error { return nil })
 	errs["grant"] = s.Grant(ctx, "group:1", map[string]string{"0a": importID})
 	_, errs["granted"] = s.GrantedBy(ctx, "group:1", []string{"0a"})
