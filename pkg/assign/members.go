@@ -105,9 +105,12 @@ func (s *Step) add(ctx context.Context, group string, members []*member) {
 			return
 		}
 		err := s.addOnce(ctx, group, members)
+		if err == nil {
+			return
+		}
 		refused, ok := errors.AsType[*Refused](err)
 		if !ok {
-			settle(members, err == nil, err)
+			settle(members, false, err)
 			return
 		}
 		rest := members
@@ -134,13 +137,31 @@ func (s *Step) addOnce(ctx context.Context, group string, members []*member) err
 	if err != nil {
 		return err
 	}
-	ids := slices.Compact(slices.Sorted(slices.Values(users(members))))
-	err = s.Directory.AddMembers(ctx, group, ids)
+	once := oncePerUser(members)
+	err = s.Directory.AddMembers(ctx, group, users(once))
 	call.Done(ctx, err)
-	if err == nil {
-		s.remember(ctx, groupKey(group), members)
+	if err != nil {
+		return err
 	}
-	return err
+	settle(members, false, nil)
+	settle(once, true, nil)
+	s.remember(ctx, groupKey(group), once)
+	return nil
+}
+
+// oncePerUser returns one member for each user: several imports may add the same guest at once. It is granted for the
+// import that invited the guest, and there already for the others.
+func oncePerUser(members []*member) []*member {
+	seen := map[string]bool{}
+	var once []*member
+	old, fresh := split(members, func(m *member) bool { return m.existing })
+	for _, m := range append(fresh, old...) {
+		if !seen[m.user] {
+			seen[m.user] = true
+			once = append(once, m)
+		}
+	}
+	return once
 }
 
 // alone adds one member by a write of its own, which tells whether it is one already.

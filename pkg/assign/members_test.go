@@ -273,18 +273,20 @@ func TestEndOfOneInvocationDoesNotEndTheWriteOfOthers(t *testing.T) {
 	})
 }
 
-// TestTheSameGuestTwice has two imports add one guest at the same moment: one write that names the guest once.
+// TestTheSameGuestTwice has two imports add the same guests at the same moment: one write that names each of them once, for
+// the import that invited them.
 func TestTheSameGuestTwice(t *testing.T) {
 	inTenant(t, func(w *tenant) {
-		for _, importID := range []string{"one", "two"} {
-			w.plan(importID, upTo(2), ledger.Done, inGroup("g"))
-		}
+		w.plan("one", upTo(2), ledger.Done, inGroup("g"))
+		w.plan("two", upTo(2), ledger.Already, inGroup("g"))
 		done := make(chan map[int]error)
-		for _, importID := range []string{"one", "two"} {
+		for _, importID := range []string{"two", "one"} {
 			go func() { done <- w.deliver(importID, upTo(2), 1) }()
+			synctest.Wait()
 		}
 		fine(w.t, <-done)
 		fine(w.t, <-done)
 		w.did([]int{2}, "one", counts{ledger.Done: 2})
+		w.did(nil, "two", counts{ledger.Already: 2})
 	})
 }

@@ -76,6 +76,8 @@ type Step struct {
 	// Settle is how long the directory is given to show a new user everywhere before the first assignment: an assignment
 	// that comes too early is refused, and a refused write uses quota like any other.
 	Settle time.Duration
+	// Gather is how long an assignment may wait for others to the same group.
+	Gather time.Duration
 }
 
 // confirmedFor is how long a user id is believed without asking the directory again.
@@ -154,7 +156,7 @@ func (s *Step) due(g ledger.Guest, importID string, now time.Time) time.Time {
 	}
 	settled := g.Confirmed.Add(s.Settle)
 	if g.InvitedBy != importID {
-		settled = settled.Add(s.Settle)
+		settled = settled.Add(s.Settle + s.Gather)
 	}
 	if settled.After(now) {
 		return settled

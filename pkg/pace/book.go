@@ -54,6 +54,15 @@ func later(wait time.Duration, what string) error {
 	return &message.Later{After: max(wait, time.Second), Why: fmt.Sprintf("%s wait for their turn at Microsoft Graph", what)}
 }
 
+// far is the verdict on an invitation that may not be booked yet, because the calls before it reach too far ahead.
+type far struct {
+	in time.Duration // when it may be
+	error
+}
+
+// Unwrap returns the verdict.
+func (f *far) Unwrap() error { return f.error }
+
 // bookWrite books one directory write that is no invitation, and returns its time. It is not booked, and the error is a
 // verdict, if its time would be too far ahead or after latest.
 func bookWrite(t *ledger.Tenant, now, latest time.Time) (time.Time, error) {
@@ -77,8 +86,11 @@ func bookInvitation(t *ledger.Tenant, now, latest time.Time) (time.Time, error) 
 	switch {
 	case invitation.Sub(now) > ahead && ramped:
 		return invitation, full(Rate, invitation, now)
-	case invitation.Sub(now) > ahead || write.Sub(now) > inviteAhead || invitation.After(latest) || write.After(latest):
-		return write, later(max(invitation.Sub(now), write.Sub(now))-inviteAhead/2, "invitations")
+	case invitation.After(latest) || write.After(latest):
+		return write, later(time.Second, "invitations")
+	case invitation.Sub(now) > ahead || write.Sub(now) > inviteAhead:
+		in := max(invitation.Sub(now)-ahead, write.Sub(now)-inviteAhead)
+		return write, &far{in, later(in, "invitations")}
 	}
 	ramp.Count++
 	t.Ramp = ramp

@@ -2,6 +2,8 @@ package pace
 
 import (
 	"context"
+	"errors"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -14,6 +16,11 @@ const (
 	reserve = 45 * time.Second
 	// longWait is a wait after which the row is read again before the call goes: another process may have been throttled.
 	longWait = 2 * time.Second
+	// patience is how long an invitation waits to be booked. Handing its message back at once would have the next one in the
+	// queue fare the same, many times a second, where several processes wait for one bucket.
+	patience = 8 * time.Second
+	// again is the least time between two tries to book the same call.
+	again = 250 * time.Millisecond
 )
 
 // Pacer books the calls of one process. All processes of a tenant share one ledger, and with it one pace. Its methods may
@@ -53,23 +60,22 @@ func New(l ledger.Tenants, s Settings) *Pacer {
 // returns ctx's error if ctx ends first.
 func (p *Pacer) Write(ctx context.Context) (*Call, error) { return p.wait(ctx, false) }
 
-// Invitation does the same for a new invitation, which is a write too. It waits 2 s at most, so that assignments go first;
-// under the ramp for its next step, 10 s at most. The error is [Full] if ramp or cap is what limits it.
+// Invitation does the same for a new invitation, which is a write too. It is booked 2 s ahead at most, so that assignments
+// go first, and waits 8 s to be booked; under the ramp it may be booked 10 s ahead. The error is [Full] if ramp or cap is
+// what limits it.
 func (p *Pacer) Invitation(ctx context.Context) (*Call, error) { return p.wait(ctx, true) }
 
 func (p *Pacer) wait(ctx context.Context, invitation bool) (*Call, error) {
-	for {
-		r := &request{invitation: invitation, done: make(chan struct{}), void: make(chan struct{})}
-		r.deadline, _ = ctx.Deadline()
-		p.enqueue(r)
-		select {
-		case <-r.done:
-		case <-ctx.Done():
-			p.forget(r)
-			return nil, context.Cause(ctx)
+	for start := time.Now(); ; {
+		r, err := p.booked(ctx, invitation)
+		if f, ok := errors.AsType[*far](err); ok && time.Since(start)+f.in < patience {
+			if err := sleep(ctx, max(f.in, again)+rand.N(again)); err != nil {
+				return nil, err
+			}
+			continue
 		}
-		if r.err != nil {
-			return nil, r.err
+		if err != nil {
+			return nil, err
 		}
 		counts, err := p.await(ctx, r)
 		if err != nil {
@@ -78,6 +84,31 @@ func (p *Pacer) wait(ctx context.Context, invitation bool) (*Call, error) {
 		if counts {
 			return &Call{pacer: p, invitation: invitation, booked: r.booked}, nil
 		}
+	}
+}
+
+// booked returns when a call is booked, or the verdict on it if it cannot be.
+func (p *Pacer) booked(ctx context.Context, invitation bool) (*request, error) {
+	r := &request{invitation: invitation, done: make(chan struct{}), void: make(chan struct{})}
+	r.deadline, _ = ctx.Deadline()
+	p.enqueue(r)
+	select {
+	case <-r.done:
+		return r, r.err
+	case <-ctx.Done():
+		p.forget(r)
+		return nil, context.Cause(ctx)
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 

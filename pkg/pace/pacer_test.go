@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -86,23 +87,71 @@ func TestNothingIsSavedUp(t *testing.T) {
 	})
 }
 
-// TestAssignmentsGoFirst keeps the writes booked for three seconds ahead: assignments wait, invitations are told to come
-// later, and book nothing.
+// TestAssignmentsGoFirst has so many assignments wait that the bucket is busy for three seconds ahead, all the time: an
+// invitation is told to come later, and books nothing. Once there are fewer, it goes.
 func TestAssignmentsGoFirst(t *testing.T) {
 	inBubble(t, func(t *testing.T, l *memledger.Store) {
-		p := pace.New(l, fast)
-		set(t, l, func(r *ledger.Tenant) { r.Writes.Next = time.Now().Add(3 * time.Second) })
-		before := row(t, l)
+		p, start := pace.New(l, fast), time.Now()
+		var wg sync.WaitGroup
+		for range 60 {
+			wg.Go(func() {
+				for time.Since(start) < time.Minute {
+					must(t, p.Write)
+				}
+			})
+		}
+		time.Sleep(time.Second)
 		_, err := p.Invitation(t.Context())
 		if later, ok := errors.AsType[*message.Later](err); !ok || later.After < time.Second || later.After > 3*time.Second || later.Budget != 0 {
 			t.Errorf("invitation: %v, want a Later of one to three seconds", err)
 		}
-		if _, ok := errors.AsType[*pace.Full](err); ok || row(t, l) != before {
+		if _, ok := errors.AsType[*pace.Full](err); ok || row(t, l).Ramp.Count != 0 {
 			t.Errorf("invitation: %v, row %+v; want neither Full nor a booking", err, row(t, l))
 		}
-		start := time.Now()
-		must(t, p.Write)
-		near(t, "assignment", time.Since(start), 3*time.Second)
+		if waited := time.Since(start); waited > 10*time.Second {
+			t.Errorf("it waited %s", waited)
+		}
+		wg.Wait()
+		must(t, p.Invitation)
+	})
+}
+
+// TestInvitationsOfManyProcesses has twice as many invitations wait as may be booked ahead. None goes early, no time is
+// lost, and few are handed back to the queue.
+func TestInvitationsOfManyProcesses(t *testing.T) {
+	inBubble(t, func(t *testing.T, l *memledger.Store) {
+		const total = 400
+		start, went := time.Now(), &calls{}
+		var left, handedBack atomic.Int64
+		left.Store(total)
+		var wg sync.WaitGroup
+		for range 5 {
+			p := pace.New(l, fast)
+			for range 16 {
+				wg.Go(func() {
+					for left.Add(-1) >= 0 {
+						_, err := p.Invitation(t.Context())
+						for ; err != nil; _, err = p.Invitation(t.Context()) {
+							later, ok := errors.AsType[*message.Later](err)
+							if !ok {
+								t.Error(err)
+								return
+							}
+							handedBack.Add(1)
+							time.Sleep(later.After)
+						}
+						went.went()
+					}
+				})
+			}
+		}
+		wg.Wait()
+		for n, at := range went.sorted(start)[:total-80] { // the last ones may all have been handed back
+			near(t, fmt.Sprint("call ", n), at, seconds(n, pace.Writes))
+		}
+		if n := handedBack.Load(); n > total/4 {
+			t.Errorf("%d handed back of %d", n, total)
+		}
 	})
 }
 

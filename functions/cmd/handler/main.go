@@ -116,7 +116,7 @@ func (w wiring) planner() *plan.Planner {
 
 func (w wiring) invite() *invite.Step {
 	return &invite.Step{Ledger: w.Ledger, Directory: w.directory, Bus: w.Bus, Pacer: w.pacer, Cancelled: w.cancelled(), Holder: rand.Text,
-		Mode: w.mailMode, Lease: w.lease, UncertainWait: w.uncertainWait, Settle: w.assignAfter}
+		Mode: w.mailMode, Lease: w.lease, UncertainWait: w.uncertainWait, Settle: w.assignAfter, Gather: gather}
 }
 
 func (w wiring) assign() *assign.Step {
