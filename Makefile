@@ -31,13 +31,19 @@ ARGS    ?=
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# Paths reach the shell as variables, so that a name with blanks or quotes stays one word.
+demo run: export DROPPED = $(CSV)
+demo: export SEED_FILE = $(SEED)
+demo: export POLICY_FILE = $(POLICY)
+demo: export RESULTS_DIR = $(RESULTS)
+
 demo: tools devstack ## drop a CSV (CSV=path) on this machine's stack, wait for every row, print the outcome
-	@mkdir -p $(RESULTS)
-	@exec $(CACHE)/bin/devstack -csv '$(CSV)' $(if $(SEED),-seed '$(SEED)') $(if $(POLICY),-policy '$(POLICY)') \
-		-results '$(RESULTS)' -exit $(ARGS)
+	@mkdir -p "$$RESULTS_DIR"
+	@exec $(CACHE)/bin/devstack -csv "$$DROPPED" $${SEED_FILE:+-seed "$$SEED_FILE"} $${POLICY_FILE:+-policy "$$POLICY_FILE"} \
+		-results "$$RESULTS_DIR" -exit $(ARGS)
 
 run: tools devstack ## keep the stack up with the sample directory, or for a file (CSV=path); Ctrl-C ends it
-	@exec $(CACHE)/bin/devstack $(if $(filter file,$(origin CSV)),-seed docs/samples/directory.json,-csv '$(CSV)') $(ARGS)
+	@exec $(CACHE)/bin/devstack $(if $(filter file,$(origin CSV)),-seed docs/samples/directory.json,-csv "$$DROPPED") $(ARGS)
 
 test: tools ## run every test, then print the slowest ten
 	@mkdir -p $(CACHE)/bin
