@@ -34,6 +34,7 @@ const (
 	AssignRole       Operation = "assign role"
 	ReadOrganization Operation = "read organization"
 	ReadPolicy       Operation = "read authorization policy"
+	ReadRoles        Operation = "read roles"
 )
 
 // call is one operation, the addresses that must not show up in its errors, and the id of what it grants.
@@ -45,6 +46,14 @@ type call struct {
 
 // do sends one request. Its answer is decoded into answer; nil means that none is expected, which is status 204.
 func (c *Client) do(ctx context.Context, k call, info *kiota.RequestInformation, answer any) error {
+	err := c.ask(ctx, k, info, answer)
+	if c.seen != nil {
+		c.seen(ctx, k.op, err)
+	}
+	return err
+}
+
+func (c *Client) ask(ctx context.Context, k call, info *kiota.RequestInformation, answer any) error {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
 	x := &exchange{}

@@ -112,8 +112,13 @@ func (c *claim) invited(id string, now time.Time) {
 	}
 }
 
-// invite sends the invitation: "posting" first, so that a crash anywhere after it is known to everybody.
+// invite sends the invitation when its turn has come: "posting" first, so that a crash anywhere after it is known to
+// everybody.
 func (c *claim) invite(ctx context.Context) error {
+	turn, err := c.Pacer.Invitation(ctx)
+	if err != nil {
+		return err
+	}
 	now, err := c.Ledger.Now(ctx)
 	if err != nil {
 		return ledger.Unreachable(err)
@@ -128,6 +133,7 @@ func (c *claim) invite(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, c.Lease*3/8)
 	defer cancel()
 	id, err := c.Directory.Invite(limited, c.invitation())
+	turn.Done(ctx, err)
 	return c.posted(ctx, id, err)
 }
 
@@ -146,7 +152,7 @@ func (c *claim) posted(ctx context.Context, id string, failed error) error {
 		return nil
 	case errors.Is(failed, ErrUncertain) && c.Mode == microsoft:
 		slog.WarnContext(ctx, "the answer to the invitation was lost", slog.String("error", failed.Error()))
-		return uncertain(c.UncertainWait, c.UncertainWait)
+		return fmt.Errorf("%w (%w)", uncertain(c.UncertainWait, c.UncertainWait), failed)
 	case errors.Is(failed, ErrUncertain):
 		return failed // without Microsoft's mail a second POST mails nobody
 	}

@@ -55,7 +55,7 @@ func TestWindowBoundsWhatIsOnItsWay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.allow(nil)
-	w.plan.Window = 100
+	w.plan.Window = roomFor{w, 100}
 	w.queue = []message.Message{w.put("a.csv", rows(500))}
 	for range 20 { // event, stage, plan and its pauses; no invitation is ever worked on
 		if len(w.queue) == 0 {

@@ -23,6 +23,7 @@ import (
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/message"
 	"guestlist/pkg/policy"
+	"guestlist/pkg/window"
 	"guestlist/pkg/work"
 )
 
@@ -46,11 +47,10 @@ type Planner struct {
 	Blobs     Blobs
 	Bus       bus.Sender
 	Directory Directory
-	// Window is how many invitations of one import may be on their way at a time.
-	Window int
-	// Targets is how many assignments of one import may be on their way before no more invitations are sent: a queue
-	// longer than the sweep's patience would be taken for lost.
-	Targets int
+	// Window says how many more invitations of an import may be sent.
+	Window interface {
+		Room(ctx context.Context, importID string) (window.Room, error)
+	}
 	// RedirectURL is where guests land whose row names no page.
 	RedirectURL string
 	// Now is this process's clock; it measures a turn of planning, nothing that other processes see.
