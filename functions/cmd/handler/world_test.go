@@ -26,6 +26,7 @@ import (
 	"guestlist/pkg/ledger/memledger"
 	"guestlist/pkg/local/entra"
 	"guestlist/pkg/message"
+	"guestlist/pkg/pace"
 )
 
 func TestMain(m *testing.M) {
@@ -209,13 +210,18 @@ func (w *world) settle(m message.Message, verdict error) error {
 }
 
 func (w *world) invite() *invite.Step {
-	return &invite.Step{Ledger: w.ledger, Directory: w.dir, Bus: w, Cancelled: ledger.NewFlags(w.ledger, 0).Cancelled, Mode: "microsoft",
+	return &invite.Step{Ledger: w.ledger, Directory: w.dir, Bus: w, Pacer: w.pacer(), Cancelled: ledger.NewFlags(w.ledger, 0).Cancelled, Mode: "microsoft",
 		Holder: func() string { w.leases++; return fmt.Sprint("worker-", w.leases) },
 		Lease:  2 * time.Minute, UncertainWait: 2*lag + 10*time.Second, Settle: lag}
 }
 
 func (w *world) assign() *assign.Step {
-	return &assign.Step{Ledger: w.ledger, Directory: w.dir, Bus: w, Cancelled: ledger.NewFlags(w.ledger, 0).Cancelled}
+	return &assign.Step{Ledger: w.ledger, Directory: w.dir, Bus: w, Pacer: w.pacer(), Cancelled: ledger.NewFlags(w.ledger, 0).Cancelled}
+}
+
+// pacer holds nobody up. Its waits are real ones, so it goes by a clock of its own.
+func (w *world) pacer() *pace.Pacer {
+	return pace.New(memledger.New(time.Now), pace.Settings{Writes: pace.Unlimited, Invitations: pace.Unlimited})
 }
 
 func (w *world) entry(importID string, p *person) *ledger.Entry {
