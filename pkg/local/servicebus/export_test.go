@@ -9,7 +9,7 @@ import (
 
 // Unlistened returns a server without a listener, for tests that bring their own connections and clock.
 func Unlistened(queues ...Queue) (*Server, error) {
-	b, err := broker.New(options(queues))
+	b, err := broker.New(queues)
 	return &Server{log: slog.New(slog.DiscardHandler), broker: b, conns: map[*conn]struct{}{}}, err
 }
 

@@ -11,30 +11,54 @@ package servicebus
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"fmt"
 	"log/slog"
 	"net"
 	"sync"
-	"time"
 
 	"guestlist/pkg/local/servicebus/internal/broker"
 )
 
-// Queue describes a queue. LockDuration 0 means 60 s and MaxDeliveryCount 0 means 10, as the service gives a new queue.
-// DuplicateWindow 0 means no duplicate detection.
-type Queue struct {
-	Name             string
-	LockDuration     time.Duration
-	MaxDeliveryCount int
-	DuplicateWindow  time.Duration
+// Tier is a tier of the service; it sets how large a message may be.
+type Tier string
+
+// The tiers: 256 KB a message, and 100 MB.
+const (
+	Standard Tier = "Standard"
+	Premium  Tier = "Premium"
+)
+
+// Right is what a key allows.
+type Right string
+
+// The rights. Manage includes the other two.
+const (
+	Manage Right = "Manage"
+	Send   Right = "Send"
+	Listen Right = "Listen"
+)
+
+// Key is a shared access key.
+type Key struct {
+	Name, Key string
+	Rights    []Right
 }
 
-// Config is what Serve needs. An empty Listen means any free port of the loopback interface; a nil Log means silence.
+// Config is what Serve needs. All its fields may be empty.
 type Config struct {
-	Listen string
-	Queues []Queue
-	Log    *slog.Logger
+	Listen      string          // for AMQP without TLS; "": any free port of the loopback interface
+	ListenTLS   string          // for AMQP over TLS; "": none
+	Certificate tls.Certificate // for ListenTLS
+	Queues      []Queue
+	Keys        []Key // tokens must be signed with one of them; none: every token and link is accepted
+	// AcceptAll accepts any token although there are Keys, and links without a token.
+	AcceptAll bool
+	// AcceptJWT accepts, where Keys are verified, any token of Microsoft Entra for everything: they are not verified.
+	AcceptJWT bool
+	Tier      Tier         // "": Standard
+	Log       *slog.Logger // nil: silence
 }
 
 // Server is a running emulator. Its methods are safe for concurrent use.
@@ -57,7 +81,7 @@ func Serve(cfg Config) (*Server, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	b, err := broker.New(options(cfg.Queues))
+	b, err := broker.New(cfg.Queues)
 	if err != nil {
 		return nil, fmt.Errorf("service bus emulator: %w", err)
 	}
@@ -68,20 +92,6 @@ func Serve(cfg Config) (*Server, error) {
 	s := &Server{log: cfg.Log, listener: listener, broker: b, conns: map[*conn]struct{}{}}
 	s.running.Go(s.accept)
 	return s, nil
-}
-
-func options(queues []Queue) []broker.Options {
-	out := make([]broker.Options, len(queues))
-	for i, q := range queues {
-		if q.LockDuration == 0 {
-			q.LockDuration = time.Minute
-		}
-		if q.MaxDeliveryCount == 0 {
-			q.MaxDeliveryCount = 10
-		}
-		out[i] = broker.Options(q)
-	}
-	return out
 }
 
 func (s *Server) accept() {
@@ -144,26 +154,6 @@ func (s *Server) Close() error {
 	s.running.Wait()
 	s.broker.Close()
 	return err
-}
-
-// QueueStats is a queue in numbers. Active includes locked messages. The totals count from the start.
-type QueueStats struct {
-	Name                                              string
-	Active, Locked, Scheduled, Deferred, DeadLettered int
-	// Sent counts duplicates too; Completed counts what receive-and-delete took; Expired is time to live.
-	Sent, Completed, Abandoned, LockExpired, DuplicatesDropped, Expired int64
-}
-
-// Stats returns every queue in the order of Config.
-func (s *Server) Stats() []QueueStats {
-	var all []QueueStats
-	for _, q := range s.broker.Queues() {
-		c := q.Counts()
-		all = append(all, QueueStats{Name: q.Options().Name, Active: c.Active, Locked: c.Locked, Scheduled: c.Scheduled,
-			Deferred: c.Deferred, DeadLettered: c.DeadLettered, Sent: c.Sent, Completed: c.Completed, Abandoned: c.Abandoned,
-			LockExpired: c.LockExpired, DuplicatesDropped: c.DuplicatesDropped, Expired: c.Expired})
-	}
-	return all
 }
 
 // Idle tells whether no queue holds an active, locked or scheduled message. Dead letters and deferred messages do not

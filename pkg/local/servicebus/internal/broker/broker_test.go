@@ -51,7 +51,7 @@ func consumer(q *broker.Queue) *taker {
 	return k
 }
 
-func queue(t *testing.T, o broker.Options) (*broker.Broker, *broker.Queue) {
+func queue(t *testing.T, o broker.Settings) (*broker.Broker, *broker.Queue) {
 	t.Helper()
 	o.Name = "q"
 	if o.LockDuration == 0 {
@@ -60,7 +60,7 @@ func queue(t *testing.T, o broker.Options) (*broker.Broker, *broker.Queue) {
 	if o.MaxDeliveryCount == 0 {
 		o.MaxDeliveryCount = 10
 	}
-	b, err := broker.New([]broker.Options{o})
+	b, err := broker.New([]broker.Settings{o})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ var cmpErrors = cmpopts.EquateErrors()
 
 func TestOrderIsThatOfSendingAndAbandonedComesFirst(t *testing.T) {
 	t.Parallel()
-	_, q := queue(t, broker.Options{})
+	_, q := queue(t, broker.Settings{})
 	q.Send(message("a"), message("b"), message("c"))
 	k := consumer(q)
 	k.take(2)
@@ -107,7 +107,7 @@ func TestOrderIsThatOfSendingAndAbandonedComesFirst(t *testing.T) {
 
 func TestReleaseCountsNothing(t *testing.T) {
 	t.Parallel()
-	_, q := queue(t, broker.Options{MaxDeliveryCount: 1})
+	_, q := queue(t, broker.Settings{MaxDeliveryCount: 1})
 	q.Send(message("a"))
 	k := consumer(q)
 	for range 5 {
@@ -119,7 +119,7 @@ func TestReleaseCountsNothing(t *testing.T) {
 
 func TestCreditIsNeverExceededAndConsumersTakeTurns(t *testing.T) {
 	t.Parallel()
-	_, q := queue(t, broker.Options{})
+	_, q := queue(t, broker.Settings{})
 	k1, k2 := consumer(q), consumer(q)
 	k1.take(3)
 	k2.take(2)
@@ -134,7 +134,7 @@ func TestCreditIsNeverExceededAndConsumersTakeTurns(t *testing.T) {
 
 func TestDrainGivesUnusedCreditBack(t *testing.T) {
 	t.Parallel()
-	_, q := queue(t, broker.Options{})
+	_, q := queue(t, broker.Settings{})
 	q.Send(message("a"))
 	k := consumer(q)
 	count, credit := k.sub.SetCredit(broker.Credit{Credit: 10, Drain: true})
@@ -145,7 +145,7 @@ func TestDrainGivesUnusedCreditBack(t *testing.T) {
 
 func TestCreditSurvivesTheWrapOfCounts(t *testing.T) {
 	t.Parallel()
-	_, q := queue(t, broker.Options{})
+	_, q := queue(t, broker.Settings{})
 	k := consumer(q)
 	k.sub.SetCredit(broker.Credit{Credit: 1<<31 - 1, Drain: true})
 	k.sub.SetCredit(broker.Credit{DeliveryCount: 1<<31 - 1, Credit: 1<<31 - 1, Drain: true})
@@ -158,7 +158,7 @@ func TestCreditSurvivesTheWrapOfCounts(t *testing.T) {
 
 func TestClosedConsumerGetsNothing(t *testing.T) {
 	t.Parallel()
-	_, q := queue(t, broker.Options{})
+	_, q := queue(t, broker.Settings{})
 	k1, k2 := consumer(q), consumer(q)
 	k1.take(5)
 	k1.sub.Close()
@@ -171,7 +171,7 @@ func TestClosedConsumerGetsNothing(t *testing.T) {
 func TestLockExpiresAtItsTimeAndIsCounted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		_, q := queue(t, broker.Options{LockDuration: time.Minute})
+		_, q := queue(t, broker.Settings{LockDuration: time.Minute})
 		q.Send(message("a"), message("b"))
 		k := consumer(q)
 		k.take(2)
@@ -197,7 +197,7 @@ func TestLockExpiresAtItsTimeAndIsCounted(t *testing.T) {
 func TestExpiryCountsTowardsTheLastDelivery(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b, q := queue(t, broker.Options{MaxDeliveryCount: 2})
+		b, q := queue(t, broker.Settings{MaxDeliveryCount: 2})
 		q.Send(message("a"))
 		k := consumer(q)
 		k.take(5)
@@ -215,7 +215,7 @@ func TestExpiryCountsTowardsTheLastDelivery(t *testing.T) {
 func TestScheduledMessagesBecomeActiveInTheOrderOfTheirTimes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		_, q := queue(t, broker.Options{LockDuration: 24 * time.Hour})
+		_, q := queue(t, broker.Settings{LockDuration: 24 * time.Hour})
 		k := consumer(q)
 		k.take(10)
 		now := time.Now()
@@ -231,7 +231,7 @@ func TestScheduledMessagesBecomeActiveInTheOrderOfTheirTimes(t *testing.T) {
 func TestExpiredMessageIsDropped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b, q := queue(t, broker.Options{LockDuration: time.Hour})
+		b, q := queue(t, broker.Settings{LockDuration: time.Hour})
 		short := uint32(60_000)
 		for _, id := range []string{"locked", "waiting"} {
 			m := message(id)
@@ -252,7 +252,7 @@ func TestExpiredMessageIsDropped(t *testing.T) {
 func TestDuplicateWindowStartsAtTheFirstArrival(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		_, q := queue(t, broker.Options{DuplicateWindow: time.Hour})
+		_, q := queue(t, broker.Settings{DuplicateWindow: time.Hour})
 		q.Send(message("a"), message("a"))
 		time.Sleep(time.Hour - 1)
 		q.Send(message("a"))
@@ -265,7 +265,7 @@ func TestDuplicateWindowStartsAtTheFirstArrival(t *testing.T) {
 
 func TestMessagesWithoutIDAreNoDuplicates(t *testing.T) {
 	t.Parallel()
-	_, q := queue(t, broker.Options{DuplicateWindow: time.Hour})
+	_, q := queue(t, broker.Settings{DuplicateWindow: time.Hour})
 	q.Send(&amqp.Message{}, &amqp.Message{})
 	equal(t, 2, q.Counts().Active)
 }
@@ -273,7 +273,7 @@ func TestMessagesWithoutIDAreNoDuplicates(t *testing.T) {
 func TestWaitIdleEndsWithTheLastMessage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b, q := queue(t, broker.Options{})
+		b, q := queue(t, broker.Settings{})
 		q.Send(message("a"), at("b", time.Now().Add(time.Hour)))
 		k := consumer(q)
 		k.take(2)
@@ -298,7 +298,7 @@ func TestWaitIdleEndsWithTheLastMessage(t *testing.T) {
 
 func TestPeekPagesThroughWhatIsLeft(t *testing.T) {
 	t.Parallel()
-	_, q := queue(t, broker.Options{})
+	_, q := queue(t, broker.Settings{})
 	k := consumer(q)
 	for i := range 500 {
 		q.Send(message(fmt.Sprint(i)))
@@ -323,7 +323,7 @@ func TestPeekPagesThroughWhatIsLeft(t *testing.T) {
 
 func TestDeferredAndScheduledNumbersAreAllOrNothing(t *testing.T) {
 	t.Parallel()
-	_, q := queue(t, broker.Options{})
+	_, q := queue(t, broker.Settings{})
 	numbers := q.Send(message("a"), at("b", time.Now().Add(time.Hour)))
 	k := consumer(q)
 	k.take(1)
@@ -341,9 +341,9 @@ func TestDeferredAndScheduledNumbersAreAllOrNothing(t *testing.T) {
 func TestQueueNamesMustDiffer(t *testing.T) {
 	t.Parallel()
 	for _, names := range [][]string{{"a", "A"}, {""}, {"a/$DeadLetterQueue"}} {
-		var all []broker.Options
+		var all []broker.Settings
 		for _, n := range names {
-			all = append(all, broker.Options{Name: n})
+			all = append(all, broker.Settings{Name: n})
 		}
 		if _, err := broker.New(all); err == nil {
 			t.Errorf("%q was accepted", names)
@@ -354,7 +354,7 @@ func TestQueueNamesMustDiffer(t *testing.T) {
 // A settlement may come from anywhere while others send and receive: every message must end exactly once.
 func TestEveryMessageEndsOnceUnderContention(t *testing.T) {
 	t.Parallel()
-	b, q := queue(t, broker.Options{MaxDeliveryCount: 3})
+	b, q := queue(t, broker.Settings{MaxDeliveryCount: 3})
 	const n = 2000
 	for range 4 {
 		k := &worker{q: q, work: make(chan broker.Message, 3*n)}

@@ -70,14 +70,19 @@ func (q *Queue) Cancel(sequences []int64) error {
 // and Deferred.
 type Counts struct {
 	Active, Locked, Scheduled, Deferred, DeadLettered int
+	Bytes                                             int64 // of the messages, dead letters too
+	Created, Updated, Accessed                        time.Time
 	Totals
 }
+
+// IsDeadLetter tells whether it is the dead-letter queue of another.
+func (q *Queue) IsDeadLetter() bool { return q.dead == nil }
 
 // Counts counts.
 func (q *Queue) Counts() Counts {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	c := Counts{Locked: len(q.locks), Totals: q.totals}
+	c := Counts{Locked: len(q.locks), Totals: q.totals, Created: q.created, Updated: q.updated, Accessed: q.accessed}
 	for _, e := range q.log.all {
 		switch {
 		case e.gone:

