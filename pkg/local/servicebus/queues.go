@@ -1,6 +1,8 @@
 package servicebus
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"guestlist/pkg/local/servicebus/internal/amqp"
@@ -51,18 +53,18 @@ func (s *Server) CreateQueue(q Queue) (QueueInfo, error) { return s.informed(s.b
 // UpdateQueue replaces the settings of a queue. As the service does, it detaches the links to the queue; clients attach
 // again.
 func (s *Server) UpdateQueue(q Queue) (QueueInfo, error) {
-	info, err := s.informed(s.broker.Update(q))
+	updated, err := s.broker.Update(q)
 	if err == nil {
-		s.detach(q.Name, &amqp.Error{Condition: "amqp:link:detach-forced", Description: "The queue's settings changed."})
+		s.detach(updated, detachForced("The queue was changed."))
 	}
-	return info, err
+	return s.informed(updated, err)
 }
 
 // DeleteQueue removes a queue with its messages and detaches the links to it.
 func (s *Server) DeleteQueue(name string) error {
-	_, err := s.broker.Delete(name)
+	q, err := s.broker.Delete(name)
 	if err == nil {
-		s.detach(name, notFound(name))
+		s.detach(q, notFound(name))
 	}
 	return err
 }
@@ -109,5 +111,24 @@ func infoOf(q *broker.Queue) QueueInfo {
 			DuplicatesDropped: c.DuplicatesDropped, Expired: c.Expired}}
 }
 
-// detach detaches every link to the queue, its dead-letter queue and its management.
-func (s *Server) detach(string, *amqp.Error) {}
+// detach detaches every link to the queue, its dead-letter queue and their management.
+func (s *Server) detach(q *broker.Queue, why *amqp.Error) {
+	s.mu.Lock()
+	conns := slices.Collect(maps.Keys(s.conns))
+	s.mu.Unlock()
+	for _, c := range conns {
+		c.detach(q, why)
+	}
+}
+
+func (c *conn) detach(q *broker.Queue, why *amqp.Error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.sessions {
+		for _, l := range s.links {
+			if !l.gone && l.node.queue != nil && (l.node.queue == q || q.HasDeadLetter(l.node.queue)) {
+				l.detach(why)
+			}
+		}
+	}
+}

@@ -73,7 +73,7 @@ func (r *raw) header(want string) {
 // next reads a frame; nil is a keep-alive.
 func (r *raw) next() (amqp.Performative, []byte) {
 	r.t.Helper()
-	f, err := amqp.ReadFrame(r.nc, 65536)
+	f, err := amqp.ReadFrame(r.nc, 65536, nil)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -95,8 +95,8 @@ func read[P amqp.Performative](r *raw) P {
 	return p
 }
 
-func terminus(code uint64, address string) *amqp.Terminus {
-	return &amqp.Terminus{Described: amqp.Described{Descriptor: code, Value: amqp.List{address}}}
+func terminus(code byte, address string) any {
+	return amqp.Raw(amqp.Append([]byte{0x00, 0x53, code}, amqp.List{address}))
 }
 
 func (r *raw) attachReceiver(handle uint32, address string) *amqp.Attach {
@@ -121,7 +121,7 @@ func (r *raw) sendAll(ids ...string) {
 	r.t.Helper()
 	r.attachSender(9, "q")
 	for i, id := range ids {
-		r.send(9, uint32(i), &amqp.Message{Properties: amqp.List{id}, Body: amqp.AppendValue(nil, id)})
+		r.send(9, uint32(i), &amqp.Message{Properties: amqp.Pack(id), Body: amqp.AppendValue(nil, id)})
 		if d := read[*amqp.Disposition](r); d.State.Code != amqp.Accepted || !d.Settled {
 			r.t.Fatalf("%+v", d)
 		}
@@ -174,7 +174,7 @@ func TestShutWindowHoldsDeliveriesBackButNotAnswers(t *testing.T) {
 	r, s := dial(t, 1)
 	r.attachSender(9, "q")
 	body := strings.Repeat("x", 200)
-	r.send(9, 0, &amqp.Message{Application: amqp.Map{{Key: "k", Value: body}}, Body: amqp.AppendValue(nil, body)})
+	r.send(9, 0, &amqp.Message{Application: amqp.PackMap(amqp.Map{{Key: "k", Value: body}}), Body: amqp.AppendValue(nil, body)})
 	read[*amqp.Disposition](r)
 	r.attachReceiver(1, "q")
 	seen := uint32(0)
@@ -254,8 +254,8 @@ func TestReplyGoesToTheLinkNamedInTheRequest(t *testing.T) {
 	r.attachReceiver(1, "q/$management")
 	r.credit(1, 0, 5, false)
 	r.attachSender(2, "q/$management")
-	r.send(2, 0, &amqp.Message{Properties: amqp.List{"request-1", nil, nil, nil, "in-q/$management"},
-		Application: amqp.Map{{Key: "operation", Value: "com.microsoft:no-such"}}, Body: amqp.AppendValue(nil, amqp.Map{})})
+	r.send(2, 0, &amqp.Message{Properties: amqp.Pack("request-1", nil, nil, nil, "in-q/$management"),
+		Application: amqp.PackMap(amqp.Map{{Key: "operation", Value: "com.microsoft:no-such"}}), Body: amqp.AppendValue(nil, amqp.Map{})})
 	for {
 		p, payload := r.next()
 		if _, ok := p.(*amqp.Transfer); !ok {
@@ -265,7 +265,7 @@ func TestReplyGoesToTheLinkNamedInTheRequest(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if m.Properties[5] != "request-1" || m.Application.Get("statusCode") != int32(501) {
+		if m.Correlation() != "request-1" || m.Application.Get("statusCode") != int32(501) {
 			t.Errorf("%+v", m)
 		}
 		return

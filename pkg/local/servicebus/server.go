@@ -10,9 +10,11 @@
 package servicebus
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -30,73 +32,88 @@ const (
 	Premium  Tier = "Premium"
 )
 
-// Right is what a key allows.
-type Right string
-
-// The rights. Manage includes the other two.
-const (
-	Manage Right = "Manage"
-	Send   Right = "Send"
-	Listen Right = "Listen"
-)
-
-// Key is a shared access key.
-type Key struct {
-	Name, Key string
-	Rights    []Right
-}
-
 // Config is what Serve needs. All its fields may be empty.
 type Config struct {
 	Listen      string          // for AMQP without TLS; "": any free port of the loopback interface
 	ListenTLS   string          // for AMQP over TLS; "": none
 	Certificate tls.Certificate // for ListenTLS
 	Queues      []Queue
-	Keys        []Key // tokens must be signed with one of them; none: every token and link is accepted
-	// AcceptAll accepts any token although there are Keys, and links without a token.
-	AcceptAll bool
-	// AcceptJWT accepts, where Keys are verified, any token of Microsoft Entra for everything: they are not verified.
-	AcceptJWT bool
-	Tier      Tier         // "": Standard
-	Log       *slog.Logger // nil: silence
+	Keys        []Key // tokens must be signed with one of them; none: every token is accepted, and links without one
+	AcceptAll   bool  // likewise although there are Keys, which ConnectionString then still names
+	AcceptJWT   bool  // where Keys are verified, accept every token of Microsoft Entra for everything, unverified
+	Tier        Tier  // "": Standard
+	Faults      []Fault
+	Seed        uint64       // of the faults
+	Log         *slog.Logger // nil: silence
 }
 
 // Server is a running emulator. Its methods are safe for concurrent use.
 type Server struct {
-	log      *slog.Logger
-	listener net.Listener
-	broker   *broker.Broker
-	running  sync.WaitGroup
+	log       *slog.Logger
+	listeners []net.Listener // without TLS, then with
+	broker    *broker.Broker
+	keys      []Key
+	acceptAll bool
+	acceptJWT bool
+	tier      Tier
+	faults    faults
+	running   sync.WaitGroup
 
 	mu     sync.Mutex
 	conns  map[*conn]struct{}
 	closed bool
 }
 
-// Serve starts listening and returns at once. It fails if the address is taken or two queues share a name.
+// Serve starts listening and returns at once. It fails if an address is taken, if two queues share a name, or if a queue or
+// a fault asks for what is not there.
 func Serve(cfg Config) (*Server, error) {
-	if cfg.Listen == "" {
-		cfg.Listen = "127.0.0.1:0"
+	s, err := newServer(cfg)
+	if err == nil {
+		err = s.listen(cfg)
 	}
+	if err != nil {
+		return nil, fmt.Errorf("service bus emulator: %w", err)
+	}
+	for _, l := range s.listeners {
+		s.running.Go(func() { s.accept(l) })
+	}
+	return s, nil
+}
+
+// newServer returns a server that does not listen.
+func newServer(cfg Config) (*Server, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	b, err := broker.New(cfg.Queues)
 	if err != nil {
-		return nil, fmt.Errorf("service bus emulator: %w", err)
+		return nil, err
 	}
-	listener, err := net.Listen("tcp", cfg.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("service bus emulator: %w", err)
-	}
-	s := &Server{log: cfg.Log, listener: listener, broker: b, conns: map[*conn]struct{}{}}
-	s.running.Go(s.accept)
-	return s, nil
+	s := &Server{log: cfg.Log, broker: b, keys: cfg.Keys, acceptAll: cfg.AcceptAll || len(cfg.Keys) == 0, acceptJWT: cfg.AcceptJWT,
+		tier: cfg.Tier, conns: map[*conn]struct{}{}}
+	return s, s.SetFaults(cfg.Seed, cfg.Faults...)
 }
 
-func (s *Server) accept() {
+func (s *Server) listen(cfg Config) error {
+	plain, err := net.Listen("tcp", cmp.Or(cfg.Listen, "127.0.0.1:0"))
+	if err != nil {
+		return err
+	}
+	s.listeners = append(s.listeners, plain)
+	if cfg.ListenTLS == "" {
+		return nil
+	}
+	secure, err := tls.Listen("tcp", cfg.ListenTLS, &tls.Config{Certificates: []tls.Certificate{cfg.Certificate}, MinVersion: tls.VersionTLS12})
+	if err != nil {
+		return errors.Join(err, plain.Close())
+	}
+	s.listeners = append(s.listeners, secure)
+	return nil
+}
+
+func (s *Server) accept(l net.Listener) {
 	for {
-		nc, err := s.listener.Accept()
+		nc, err := l.Accept()
 		if err != nil {
 			return // closed: nothing else ends a loopback listener
 		}
@@ -120,14 +137,25 @@ func (s *Server) serve(c *conn) {
 	s.log.Debug("connection ended", "client", c.net.RemoteAddr().String(), "why", err)
 }
 
-// Addr returns the address it listens on, host:port.
-func (s *Server) Addr() string { return s.listener.Addr().String() }
+// Addr returns the address it listens on without TLS, host:port.
+func (s *Server) Addr() string { return s.listeners[0].Addr().String() }
 
-// ConnectionString returns what clients connect with. The key in it is no secret: any is accepted.
+// TLSAddr returns the address it listens on with TLS, empty if it does not.
+func (s *Server) TLSAddr() string {
+	if len(s.listeners) < 2 {
+		return ""
+	}
+	return s.listeners[1].Addr().String()
+}
+
+// ConnectionString returns what clients connect with, without TLS: with the first of the keys or, where none are verified,
+// with one that is no secret.
 func (s *Server) ConnectionString() string {
-	key := base64.StdEncoding.EncodeToString([]byte("the emulator accepts every key"))
-	return "Endpoint=sb://" + s.Addr() + ";SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=" + key +
-		";UseDevelopmentEmulator=true"
+	k := Key{Name: "RootManageSharedAccessKey", Key: base64.StdEncoding.EncodeToString([]byte("the emulator accepts every key"))}
+	if len(s.keys) > 0 {
+		k = s.keys[0]
+	}
+	return fmt.Sprintf("Endpoint=sb://%s;SharedAccessKeyName=%s;SharedAccessKey=%s;UseDevelopmentEmulator=true", s.Addr(), k.Name, k.Key)
 }
 
 // DropConnections closes every client connection without a word, as a network failure would. Locks stay until they
@@ -149,7 +177,10 @@ func (s *Server) Close() error {
 	if again {
 		return nil
 	}
-	err := s.listener.Close()
+	var err error
+	for _, l := range s.listeners {
+		err = errors.Join(err, l.Close())
+	}
 	s.DropConnections()
 	s.running.Wait()
 	s.broker.Close()

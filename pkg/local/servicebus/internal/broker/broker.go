@@ -24,6 +24,8 @@ var (
 	ErrLockLost = errors.New("the lock supplied is invalid: it expired, or the message was already removed from the queue")
 	// ErrNotFound means that a sequence number stands for no such message.
 	ErrNotFound = errors.New("no message has that sequence number and state")
+	// ErrFull means that a queue has reached its size.
+	ErrFull = errors.New("the maximum entity size has been reached or exceeded")
 )
 
 // Broker holds queues by name.
@@ -138,14 +140,16 @@ type busy struct {
 	atZero chan struct{} // closed when n falls to 0; nil while nobody waits
 }
 
-func (b *busy) add(d int) {
+// count counts one message more or less.
+func (b *busy) count(more bool) {
 	if b == nil {
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.n += d
-	if b.n == 0 && b.atZero != nil {
+	if more {
+		b.n++
+	} else if b.n--; b.n == 0 && b.atZero != nil {
 		close(b.atZero)
 		b.atZero = nil
 	}

@@ -35,15 +35,7 @@ func (q *Queue) ReceiveDeferred(sequences []int64, removes bool) ([]Message, err
 	now := time.Now()
 	out := make([]Message, len(found))
 	for i, e := range found {
-		if removes {
-			out[i] = e.Message
-			q.totals.Completed++
-			q.remove(e)
-			continue
-		}
-		q.lock(e, now)
-		q.place(e)
-		out[i] = e.Message
+		out[i] = q.hand(e, removes, now)
 	}
 	return out, nil
 }
@@ -78,11 +70,14 @@ type Counts struct {
 // IsDeadLetter tells whether it is the dead-letter queue of another.
 func (q *Queue) IsDeadLetter() bool { return q.dead == nil }
 
+// HasDeadLetter tells whether o is the queue's dead-letter queue.
+func (q *Queue) HasDeadLetter(o *Queue) bool { return q.dead != nil && q.dead == o }
+
 // Counts counts.
 func (q *Queue) Counts() Counts {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	c := Counts{Locked: len(q.locks), Totals: q.totals, Created: q.created, Updated: q.updated, Accessed: q.accessed}
+	c := Counts{Locked: len(q.locks), Bytes: q.bytes, Totals: q.totals, Created: q.created, Updated: q.updated, Accessed: q.accessed}
 	for _, e := range q.log.all {
 		switch {
 		case e.gone:
@@ -95,7 +90,9 @@ func (q *Queue) Counts() Counts {
 		}
 	}
 	if q.dead != nil {
-		c.DeadLettered = q.dead.Counts().Active
+		dead := q.dead.Counts()
+		c.DeadLettered = dead.Active
+		c.Bytes += dead.Bytes
 	}
 	return c
 }

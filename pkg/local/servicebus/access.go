@@ -1,0 +1,172 @@
+package servicebus
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"guestlist/pkg/local/servicebus/internal/amqp"
+)
+
+// Right is what a key allows.
+type Right string
+
+// The rights. Manage includes the other two.
+const (
+	Manage Right = "Manage"
+	Send   Right = "Send"
+	Listen Right = "Listen"
+)
+
+// Key is a shared access key of the namespace.
+type Key struct {
+	Name, Key string
+	Rights    []Right
+}
+
+// claim is what a connection may do until its end, learnt from a token.
+type claim struct {
+	rights []Right
+	until  time.Time
+}
+
+func (c claim) includes(need Right) bool {
+	return time.Now().Before(c.until) && (need == "" || slices.Contains(c.rights, need) || slices.Contains(c.rights, Manage))
+}
+
+// allows tells whether the connection has put a token for the path, or for what it lies in, that gives a right; "" is any.
+func (c *conn) allows(path string, need Right) bool {
+	if c.server.acceptAll {
+		return true
+	}
+	for {
+		if c.claims[path].includes(need) {
+			return true
+		}
+		if path == "" {
+			return false
+		}
+		path = path[:max(0, strings.LastIndexByte(path, '/'))]
+	}
+}
+
+func unauthorized(need Right, address string) *amqp.Error {
+	return &amqp.Error{Condition: "amqp:unauthorized-access",
+		Description: fmt.Sprintf("Unauthorized access. '%s' claim(s) are required to perform this operation. Resource: '%s'.", need, address)}
+}
+
+// grantKey gives the connection what a key allows, as SASL PLAIN asks.
+func (c *conn) grantKey(name, key string) error {
+	if c.server.acceptAll {
+		return nil
+	}
+	for _, k := range c.server.keys {
+		if k.Name == name && hmac.Equal([]byte(k.Key), []byte(key)) {
+			c.claims[""] = claim{k.Rights, time.Now().AddDate(1, 0, 0)}
+			return nil
+		}
+	}
+	return fmt.Errorf("no key %q, or it is another", name)
+}
+
+// serveCBS takes tokens. Clients learn here, not from attaching, that an entity does not exist. As in the service who may
+// not know learns nothing of that either.
+func serveCBS(c *conn, r request) response {
+	if r.operation != "put-token" {
+		return failure(400, "amqp:not-implemented", fmt.Sprintf("operation %q", r.operation))
+	}
+	path := strings.ToLower(pathOf(r.name))
+	token, _ := r.value.(string)
+	if !c.server.acceptAll {
+		granted, err := c.server.verify(token, r.kind, path)
+		if err != nil {
+			return failure(401, "amqp:unauthorized-access", err.Error())
+		}
+		c.claims[path] = granted
+	}
+	if _, ok := c.server.resolve(path); !ok && path != "" {
+		e := notFound(r.name)
+		return failure(404, e.Condition, e.Description)
+	}
+	return response{status: 202, text: "Accepted"}
+}
+
+// verify checks a token for a path and tells what it allows. Its errors have the service's words.
+func (s *Server) verify(token, kind, path string) (claim, error) {
+	if kind == "jwt" || kind == "servicebus.windows.net:jwt" {
+		if s.acceptJWT {
+			return claim{[]Right{Manage}, time.Now().Add(time.Hour)}, nil
+		}
+		return claim{}, errors.New("InvalidIssuer: Token issuer is invalid.")
+	}
+	return verifySAS(s.keys, token, path)
+}
+
+// verifySAS checks a shared access signature: an HMAC-SHA256 over the resource and the expiry as they stand in it.
+func verifySAS(keys []Key, token, path string) (claim, error) {
+	fields := map[string]string{}
+	rest, ok := strings.CutPrefix(token, "SharedAccessSignature ")
+	for part := range strings.SplitSeq(rest, "&") {
+		name, value, _ := strings.Cut(part, "=")
+		fields[name] = value
+	}
+	resource, err := url.QueryUnescape(fields["sr"])
+	seconds, err2 := strconv.ParseInt(fields["se"], 10, 64)
+	if !ok || err != nil || err2 != nil || fields["sig"] == "" {
+		return claim{}, errors.New("MalformedToken: The token is malformed.")
+	}
+	name, _ := url.QueryUnescape(fields["skn"])
+	i := slices.IndexFunc(keys, func(k Key) bool { return k.Name == name })
+	signature, _ := url.QueryUnescape(fields["sig"])
+	if i < 0 || !hmac.Equal([]byte(signature), []byte(sign(keys[i].Key, fields["sr"]+"\n"+fields["se"]))) {
+		return claim{}, errors.New("InvalidSignature: The token has an invalid signature.")
+	}
+	scope := strings.ToLower(pathOf(withScheme(resource)))
+	if scope != "" && path != scope && !strings.HasPrefix(path, scope+"/") {
+		return claim{}, errors.New("InvalidAudience: The authorization header contains a token with a wrong audience.")
+	}
+	until := time.Unix(seconds, 0)
+	if !time.Now().Before(until) {
+		return claim{}, fmt.Errorf("ExpiredToken: The token is expired. Expiration time: '%s', Current time: '%s'.",
+			until.UTC().Format(time.RFC1123), time.Now().UTC().Format(time.RFC1123))
+	}
+	return claim{keys[i].Rights, until}, nil
+}
+
+// withScheme makes a resource a URL: tools sign host names too.
+func withScheme(resource string) string {
+	if strings.Contains(resource, "://") {
+		return resource
+	}
+	return "sb://" + resource
+}
+
+func sign(key, text string) string {
+	mac := hmac.New(sha256.New, []byte(key))
+	mac.Write([]byte(text))
+	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// Authorize checks the token of an administration request, a shared access signature or, where they are accepted, a bearer
+// token, and that it allows managing. Its errors have the service's words. The path is the entity's, "" the namespace.
+func (s *Server) Authorize(header, path string) error {
+	if s.acceptAll {
+		return nil
+	}
+	kind := ""
+	if strings.HasPrefix(header, "Bearer ") {
+		kind = "jwt"
+	}
+	granted, err := s.verify(header, kind, strings.ToLower(path))
+	if err == nil && !granted.includes(Manage) {
+		err = errors.New("Unauthorized access. 'Manage' claim(s) are required to perform this operation.")
+	}
+	return err
+}
