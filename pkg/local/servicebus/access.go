@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -85,9 +84,9 @@ func serveCBS(c *conn, r request) response {
 	path := strings.ToLower(pathOf(r.name))
 	token, _ := r.value.(string)
 	if !c.server.acceptAll {
-		granted, err := c.server.verify(token, r.kind, path)
-		if err != nil {
-			return failure(401, "amqp:unauthorized-access", err.Error())
+		granted, refusal := c.server.verify(token, r.kind, path)
+		if refusal != "" {
+			return failure(401, "amqp:unauthorized-access", refusal)
 		}
 		c.claims[path] = granted
 	}
@@ -98,19 +97,19 @@ func serveCBS(c *conn, r request) response {
 	return response{status: 202, text: "Accepted"}
 }
 
-// verify checks a token for a path and tells what it allows. Its errors have the service's words.
-func (s *Server) verify(token, kind, path string) (claim, error) {
+// verify checks a token for a path and tells what it allows, or refuses it in the service's words.
+func (s *Server) verify(token, kind, path string) (granted claim, refusal string) {
 	if kind == "jwt" || kind == "servicebus.windows.net:jwt" {
 		if s.acceptJWT {
-			return claim{[]Right{Manage}, time.Now().Add(time.Hour)}, nil
+			return claim{[]Right{Manage}, time.Now().Add(time.Hour)}, ""
 		}
-		return claim{}, errors.New("InvalidIssuer: Token issuer is invalid.")
+		return claim{}, "InvalidIssuer: Token issuer is invalid."
 	}
 	return verifySAS(s.keys, token, path)
 }
 
 // verifySAS checks a shared access signature: an HMAC-SHA256 over the resource and the expiry as they stand in it.
-func verifySAS(keys []Key, token, path string) (claim, error) {
+func verifySAS(keys []Key, token, path string) (granted claim, refusal string) {
 	fields := map[string]string{}
 	rest, ok := strings.CutPrefix(token, "SharedAccessSignature ")
 	for part := range strings.SplitSeq(rest, "&") {
@@ -120,24 +119,24 @@ func verifySAS(keys []Key, token, path string) (claim, error) {
 	resource, err := url.QueryUnescape(fields["sr"])
 	seconds, err2 := strconv.ParseInt(fields["se"], 10, 64)
 	if !ok || err != nil || err2 != nil || fields["sig"] == "" {
-		return claim{}, errors.New("MalformedToken: The token is malformed.")
+		return claim{}, "MalformedToken: The token is malformed."
 	}
 	name, _ := url.QueryUnescape(fields["skn"])
 	i := slices.IndexFunc(keys, func(k Key) bool { return k.Name == name })
 	signature, _ := url.QueryUnescape(fields["sig"])
 	if i < 0 || !hmac.Equal([]byte(signature), []byte(sign(keys[i].Key, fields["sr"]+"\n"+fields["se"]))) {
-		return claim{}, errors.New("InvalidSignature: The token has an invalid signature.")
+		return claim{}, "InvalidSignature: The token has an invalid signature."
 	}
 	scope := strings.ToLower(pathOf(withScheme(resource)))
 	if scope != "" && path != scope && !strings.HasPrefix(path, scope+"/") {
-		return claim{}, errors.New("InvalidAudience: The authorization header contains a token with a wrong audience.")
+		return claim{}, "InvalidAudience: The authorization header contains a token with a wrong audience."
 	}
 	until := time.Unix(seconds, 0)
 	if !time.Now().Before(until) {
-		return claim{}, fmt.Errorf("ExpiredToken: The token is expired. Expiration time: '%s', Current time: '%s'.",
+		return claim{}, fmt.Sprintf("ExpiredToken: The token is expired. Expiration time: '%s', Current time: '%s'.",
 			until.UTC().Format(time.RFC1123), time.Now().UTC().Format(time.RFC1123))
 	}
-	return claim{keys[i].Rights, until}, nil
+	return claim{keys[i].Rights, until}, ""
 }
 
 // withScheme makes a resource a URL: tools sign host names too.
@@ -155,18 +154,19 @@ func sign(key, text string) string {
 }
 
 // Authorize checks the token of an administration request, a shared access signature or, where they are accepted, a bearer
-// token, and that it allows managing. Its errors have the service's words. The path is the entity's, "" the namespace.
-func (s *Server) Authorize(header, path string) error {
+// token, and that it allows managing. It returns why not in the service's words, or nothing. The path is the entity's, ""
+// that of the namespace.
+func (s *Server) Authorize(header, path string) (refusal string) {
 	if s.acceptAll {
-		return nil
+		return ""
 	}
 	kind := ""
 	if strings.HasPrefix(header, "Bearer ") {
 		kind = "jwt"
 	}
-	granted, err := s.verify(header, kind, strings.ToLower(path))
-	if err == nil && !granted.includes(Manage) {
-		err = errors.New("Unauthorized access. 'Manage' claim(s) are required to perform this operation.")
+	granted, refusal := s.verify(header, kind, strings.ToLower(path))
+	if refusal == "" && !granted.includes(Manage) {
+		refusal = "Unauthorized access. 'Manage' claim(s) are required to perform this operation."
 	}
-	return err
+	return refusal
 }
