@@ -153,20 +153,17 @@ func sign(key, text string) string {
 	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// Authorize checks the token of an administration request, a shared access signature or, where they are accepted, a bearer
-// token, and that it allows managing. It returns why not in the service's words, or nothing. The path is the entity's, ""
-// that of the namespace.
-func (s *Server) Authorize(header, path string) (refusal string) {
+// rightsOf tells what the Authorization header of an administration request allows at a path, an entity's or "" for the
+// namespace's: a shared access signature or, where they are accepted, a bearer token. Otherwise it tells why not, in the
+// service's words.
+func (s *Server) rightsOf(header, path string) (rights []Right, refusal string) {
 	if s.acceptAll {
-		return ""
+		return []Right{Manage}, ""
 	}
 	kind := ""
 	if strings.HasPrefix(header, "Bearer ") {
 		kind = "jwt"
 	}
 	granted, refusal := s.verify(header, kind, strings.ToLower(path))
-	if refusal == "" && !granted.includes(Manage) {
-		refusal = "Unauthorized access. 'Manage' claim(s) are required to perform this operation."
-	}
-	return refusal
+	return granted.rights, refusal
 }

@@ -114,10 +114,7 @@ func (l *link) sizeExceeded() *amqp.Error {
 // maxMessage is the largest message, or batch, that a queue takes: what the tier allows, or less if the queue says so.
 // Requests may be that large too.
 func (s *Server) maxMessage(q *broker.Queue) int {
-	limit := 256 << 10
-	if s.tier == Premium {
-		limit = 100 << 20
-	}
+	limit := s.tier.maxMessage()
 	if q != nil && q.Settings().MaxMessageKilobytes > 0 {
 		limit = min(limit, q.Settings().MaxMessageKilobytes<<10)
 	}

@@ -19,6 +19,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"time"
 
 	"guestlist/pkg/local/servicebus/internal/broker"
 )
@@ -31,6 +32,14 @@ const (
 	Standard Tier = "Standard"
 	Premium  Tier = "Premium"
 )
+
+// maxMessage is the most bytes of a message.
+func (t Tier) maxMessage() int {
+	if t == Premium {
+		return 100 << 20
+	}
+	return 256 << 10
+}
 
 // Config is what Serve needs. All its fields may be empty.
 type Config struct {
@@ -57,6 +66,7 @@ type Server struct {
 	acceptJWT bool
 	tier      Tier
 	faults    faults
+	started   time.Time
 	running   sync.WaitGroup
 
 	mu     sync.Mutex
@@ -90,7 +100,7 @@ func newServer(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{log: cfg.Log, broker: b, keys: cfg.Keys, acceptAll: cfg.AcceptAll || len(cfg.Keys) == 0, acceptJWT: cfg.AcceptJWT,
-		tier: cfg.Tier, conns: map[*conn]struct{}{}}
+		tier: cfg.Tier, started: time.Now(), conns: map[*conn]struct{}{}}
 	return s, s.SetFaults(cfg.Seed, cfg.Faults...)
 }
 
@@ -140,8 +150,8 @@ func (s *Server) serve(c *conn) {
 // Addr returns the address it listens on without TLS, host:port.
 func (s *Server) Addr() string { return s.listeners[0].Addr().String() }
 
-// TLSAddr returns the address it listens on with TLS, empty if it does not.
-func (s *Server) TLSAddr() string {
+// AddrTLS returns the address it listens on with TLS, empty if it does not.
+func (s *Server) AddrTLS() string {
 	if len(s.listeners) < 2 {
 		return ""
 	}
