@@ -70,11 +70,7 @@ func (l *link) answer(first *amqp.Transfer, why *amqp.Error) {
 	if first.DeliveryID == nil {
 		return
 	}
-	state := &amqp.State{Code: amqp.Accepted}
-	if why != nil {
-		state = &amqp.State{Code: amqp.Rejected, Error: why}
-	}
-	l.session.push(&amqp.Disposition{Receiver: true, First: *first.DeliveryID, Last: first.DeliveryID, Settled: true, State: state})
+	l.session.push(&amqp.Disposition{Receiver: true, First: *first.DeliveryID, Last: first.DeliveryID, Settled: true, State: stateOf(why)})
 }
 
 // take hands a delivery to the node, or refuses it with an error.

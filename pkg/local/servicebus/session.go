@@ -121,14 +121,14 @@ func (s *session) settle(d *amqp.Disposition) {
 			continue
 		}
 		delete(s.unsettled, id)
-		answer := func(state *amqp.State) {
+		answer := func(state any) {
 			if !d.Settled {
 				s.push(&amqp.Disposition{First: id, Last: &id, Settled: true, State: state})
 			}
 		}
 		if f := u.link.fault(true); f != nil {
 			u.link.hinder(f, func() { answer(u.apply(d.State, f.Kind == DeliverTwice)) },
-				func(why *amqp.Error) { answer(&amqp.State{Code: amqp.Rejected, Error: why}) })
+				func(why *amqp.Error) { answer(&amqp.Rejected{Error: why}) })
 			continue
 		}
 		answer(u.apply(d.State, false))

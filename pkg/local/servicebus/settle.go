@@ -10,43 +10,41 @@ import (
 // apply does to a message what a delivery state says, and returns the state to answer with. A dead-lettered message is
 // answered with accepted: clients take an error in the answer for their own. again is a fault: the message is given back
 // although the client is told otherwise.
-func (u unsettled) apply(state *amqp.State, again bool) *amqp.State {
+func (u unsettled) apply(state any, again bool) any {
 	settlement, err := settlementOf(state)
 	if again {
 		settlement.Outcome = broker.Abandon
 	}
-	if err == nil {
-		err = settleError(u.link.queue.Settle(u.token, settlement))
+	if err == nil && u.link.queue.Settle(u.token, settlement) != nil {
+		err = &amqp.Error{Condition: "com.microsoft:message-lock-lost", Description: broker.ErrLockLost.Error()}
 	}
+	return stateOf(err)
+}
+
+// stateOf is the state that tells of an error, or of none.
+func stateOf(err *amqp.Error) any {
 	if err != nil {
-		return &amqp.State{Code: amqp.Rejected, Error: err}
+		return &amqp.Rejected{Error: err}
 	}
-	return &amqp.State{Code: amqp.Accepted}
+	return &amqp.Accepted{}
 }
 
-func settleError(err error) *amqp.Error {
-	if err == nil {
-		return nil
-	}
-	return &amqp.Error{Condition: "com.microsoft:message-lock-lost", Description: err.Error()}
-}
-
-func settlementOf(state *amqp.State) (broker.Settlement, *amqp.Error) {
-	switch state.Code {
-	case amqp.Accepted:
+func settlementOf(state any) (broker.Settlement, *amqp.Error) {
+	switch state := state.(type) {
+	case *amqp.Accepted:
 		return broker.Settlement{Outcome: broker.Complete}, nil
-	case amqp.Released:
+	case *amqp.Released:
 		return broker.Settlement{Outcome: broker.Release}, nil
-	case amqp.Modified:
+	case *amqp.Modified:
 		s := broker.Settlement{Outcome: broker.Abandon, Modify: asText(state.Annotations)}
 		if state.UndeliverableHere {
 			s.Outcome = broker.Defer
 		}
 		return s, nil
-	case amqp.Rejected:
+	case *amqp.Rejected:
 		return deadLetterOf(state.Error), nil
 	}
-	return broker.Settlement{}, &amqp.Error{Condition: "amqp:not-implemented", Description: fmt.Sprintf("delivery state 0x%x", state.Code)}
+	return broker.Settlement{}, &amqp.Error{Condition: "amqp:not-implemented", Description: fmt.Sprintf("delivery state %T", state)}
 }
 
 // deadLetterOf reads reason and description from the error's info; what else is there are properties to modify.

@@ -107,9 +107,9 @@ func performatives() []amqp.Performative {
 		&amqp.Attach{Name: "l", Handle: 1, Receiver: true, SenderMode: 2, ReceiverMode: 1, Source: at, InitialDeliveryCount: &z, MaxMessageSize: 10},
 		&amqp.Flow{NextIncomingID: &n, IncomingWindow: 1, NextOutgoingID: 2, OutgoingWindow: 3, Handle: &z, DeliveryCount: &n, LinkCredit: &n, Drain: true, Echo: true},
 		&amqp.Transfer{Handle: 1, DeliveryID: &z, DeliveryTag: []byte{1}, MessageFormat: &z, Settled: true, More: true, Aborted: true},
-		&amqp.Disposition{Receiver: true, First: 1, Last: &n, Settled: true, State: &amqp.State{Code: amqp.Rejected, Error: fail}},
-		&amqp.Disposition{State: &amqp.State{Code: amqp.Modified, DeliveryFailed: true, Annotations: amqp.Map{}}},
-		&amqp.Disposition{State: &amqp.State{Code: amqp.Accepted}},
+		&amqp.Disposition{Receiver: true, First: 1, Last: &n, Settled: true, State: &amqp.Rejected{Error: fail}},
+		&amqp.Disposition{State: &amqp.Modified{DeliveryFailed: true, Annotations: amqp.Map{}}},
+		&amqp.Disposition{State: &amqp.Accepted{}},
 		&amqp.Detach{Handle: 1, Closed: true, Error: fail}, &amqp.End{Error: fail}, &amqp.Close{},
 		&amqp.SASLMechanisms{Mechanisms: amqp.ArrayOf([]amqp.Symbol{"ANONYMOUS"})}, &amqp.SASLInit{Mechanism: "PLAIN", Response: []byte("\x00name\x00key")}, &amqp.SASLOutcome{Outcome: 1},
 	}

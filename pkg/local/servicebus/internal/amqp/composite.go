@@ -1,185 +1,86 @@
 package amqp
 
-// composite is a described list. walk names its fields in their order, by pointers to the types that fields.read knows; nil
-// stands for a field that servers of queues do not use. One walk serves reading and writing.
-type composite interface{ walk(*fields) }
+import "reflect"
 
-// flag is a boolean field whose false is sent as null.
-type flag bool
+// A composite is a described list. The fields of its Go type are the list's, in their order: blank ones stand for fields
+// that servers of queues do not use, pointers for fields that may be absent. Other fields that are absent keep what new
+// gave them. Fields of type any hold composites that are known, or any value.
 
-// fields reads the fields of a composite from in, or appends them to out if in is nil. Fields behind the last one sent are
-// absent, and trailing nulls are not sent.
-type fields struct {
-	in           *reader
-	left         int
-	out          []byte
-	count, nulls int
+// composites makes an empty composite for each known code, with the protocol's defaults where they are not zero.
+var composites = map[uint64]func() any{
+	0x10: func() any { return &Open{MaxFrameSize: 1<<32 - 1, ChannelMax: 1<<16 - 1} },
+	0x11: func() any { return &Begin{HandleMax: 1<<32 - 1} },
+	0x12: func() any { return &Attach{SenderMode: 2} },
+	0x13: func() any { return new(Flow) },
+	0x14: func() any { return new(Transfer) },
+	0x15: func() any { return new(Disposition) },
+	0x16: func() any { return new(Detach) },
+	0x17: func() any { return new(End) },
+	0x18: func() any { return new(Close) },
+	0x1d: func() any { return new(Error) },
+	0x24: func() any { return new(Accepted) },
+	0x25: func() any { return new(Rejected) },
+	0x26: func() any { return new(Released) },
+	0x27: func() any { return new(Modified) },
+	0x40: func() any { return new(SASLMechanisms) },
+	0x41: func() any { return new(SASLInit) },
+	0x44: func() any { return new(SASLOutcome) },
+	0x70: func() any { return new(Header) },
 }
 
-func (f *fields) all(pointers ...any) {
-	for _, p := range pointers {
-		switch {
-		case f.in == nil:
-			f.write(p)
-		case f.left > 0:
-			f.left--
-			f.read(p)
-		}
+// codes are the codes of the types of composites.
+var codes = func() map[reflect.Type]uint64 {
+	all := map[reflect.Type]uint64{}
+	for code, empty := range composites {
+		all[reflect.TypeOf(empty())] = code
 	}
-}
+	return all
+}()
 
-// read reads a field into *p. Null leaves it as it is.
-func (f *fields) read(p any) {
-	switch p := p.(type) {
-	case **Error:
-		f.in.composite(func(uint64) composite { *p = &Error{}; return *p })
-		return
-	case **State:
-		f.in.composite(func(code uint64) composite { *p = &State{Code: code}; return *p })
-		return
-	}
-	v := f.in.value()
-	if v != nil && p != nil && !set(p, v) {
-		f.in.fail("a %T where a %T is due", v, p)
-	}
-}
-
-func set(p, v any) (ok bool) {
-	switch p := p.(type) {
-	case *bool:
-		*p, ok = v.(bool)
-	case *flag:
-		var is bool
-		is, ok = v.(bool)
-		*p = flag(is)
-	case *uint8:
-		*p, ok = v.(uint8)
-	case *uint16:
-		*p, ok = v.(uint16)
-	case *uint32:
-		*p, ok = v.(uint32)
-	case *uint64:
-		*p, ok = v.(uint64)
-	case *string:
-		*p, ok = v.(string)
-	case *Symbol:
-		*p, ok = v.(Symbol)
-	case *[]byte:
-		*p, ok = v.([]byte)
-	case *Map:
-		*p, ok = v.(Map)
-	case *any:
-		*p, ok = v, true
-	case **uint8:
-		ok = point(p, v)
-	case **uint16:
-		ok = point(p, v)
-	case **uint32:
-		ok = point(p, v)
-	}
-	return ok
-}
-
-func point[T any](p **T, v any) bool {
-	t, ok := v.(T)
-	*p = &t
-	return ok
-}
-
-func (f *fields) write(p any) {
-	switch p := p.(type) {
-	case *bool:
-		f.put(true, *p)
-	case *flag:
-		f.put(bool(*p), true)
-	case *uint8:
-		f.put(true, *p)
-	case *uint16:
-		f.put(true, *p)
-	case *uint32:
-		f.put(true, *p)
-	case *uint64:
-		f.put(true, *p)
-	case *string:
-		f.put(true, *p)
-	case *Symbol:
-		f.put(true, *p)
-	case *[]byte:
-		f.put(*p != nil, *p)
-	case *Map:
-		f.put(*p != nil, *p)
-	case *any:
-		f.put(*p != nil, *p)
-	case **uint8:
-		putPointer(f, *p)
-	case **uint16:
-		putPointer(f, *p)
-	case **uint32:
-		putPointer(f, *p)
-	case **Error:
-		f.nest(*p != nil, 0x1d, *p)
-	case **State:
-		if *p == nil {
-			f.nulls++
-			return
-		}
-		f.nest(true, (*p).Code, *p)
-	default:
-		f.nulls++
-	}
-}
-
-// put writes a field, or null if it is absent.
-func (f *fields) put(present bool, v any) {
-	if !present {
-		f.nulls++
-		return
-	}
-	f.pad()
-	f.out = Append(f.out, v)
-}
-
-func putPointer[T any](f *fields, p *T) {
-	if p == nil {
-		f.nulls++
-		return
-	}
-	f.put(true, *p)
-}
-
-func (f *fields) nest(present bool, code uint64, c composite) {
-	if !present {
-		f.nulls++
-		return
-	}
-	f.pad()
-	f.out = appendComposite(f.out, code, c)
-}
-
-// pad writes the nulls before a field and counts both.
-func (f *fields) pad() {
-	for range f.nulls {
-		f.out = append(f.out, 0x40)
-	}
-	f.count += f.nulls + 1
-	f.nulls = 0
-}
-
-// composite reads a described list, or null, into what make returns for its code.
-func (r *reader) composite(make func(code uint64) composite) {
-	in := reader{b: r.skip()}
-	if r.err != nil || in.b[0] == 0x40 {
-		return
-	}
+// composite decodes a described list of a known code; another value stays as it is.
+func (r *reader) composite() any {
+	raw := r.skip()
+	in := reader{b: raw}
 	code, n, ok := in.open()
-	if c := make(code); ok && c != nil {
-		c.walk(&fields{in: &in, left: n})
-		if r.err == nil {
-			r.err = in.err
-		}
+	if !ok || composites[code] == nil {
+		return raw
+	}
+	c := composites[code]()
+	v := reflect.ValueOf(c).Elem()
+	for i := range min(n, v.NumField()) {
+		in.field(v.Field(i))
+	}
+	if r.err == nil {
+		r.err = in.err
+	}
+	return c
+}
+
+// field decodes a field into f. Null leaves it as it is.
+func (r *reader) field(f reflect.Value) {
+	var v any
+	switch {
+	case !f.CanSet() || len(r.b) == 0:
+		r.skip()
+		return
+	case r.b[0] == 0x00:
+		v = r.composite()
+	default:
+		v = r.value()
+	}
+	if v == nil {
 		return
 	}
-	r.fail("no composite that is due here: 0x%x", code)
+	got := reflect.ValueOf(v)
+	if f.Kind() == reflect.Pointer && got.Kind() != reflect.Pointer {
+		f.Set(reflect.New(f.Type().Elem()))
+		f = f.Elem()
+	}
+	if !got.Type().AssignableTo(f.Type()) {
+		r.fail("a %T where a %s is due", v, f.Type())
+		return
+	}
+	f.Set(got)
 }
 
 // open reads a described list up to its first field.
@@ -198,12 +99,40 @@ func (r *reader) open() (code uint64, n int, ok bool) {
 	return code, 0, false
 }
 
-func appendComposite(b []byte, code uint64, c composite) []byte {
-	b = Append(append(b, 0x00), code)
-	at := len(b)
-	f := fields{out: append(b, 0xd0, 0, 0, 0, 0, 0, 0, 0, 0)}
-	c.walk(&f)
-	be.PutUint32(f.out[at+1:], uint32(len(f.out)-at-5))
-	be.PutUint32(f.out[at+5:], uint32(f.count))
-	return f.out
+// appendComposite appends what c points to, without the nulls at its end, as peers that count fields expect.
+func appendComposite(b []byte, c any) []byte {
+	v := reflect.ValueOf(c)
+	b = Append(append(b, 0x00), codes[v.Type()])
+	v = v.Elem()
+	at, count, end := len(b), 0, 0
+	b = append(b, 0xd0, 0, 0, 0, 0, 0, 0, 0, 0)
+	end = len(b)
+	for i := range v.NumField() {
+		n := len(b)
+		if b = appendField(b, v.Field(i)); b[n] != 0x40 {
+			count, end = i+1, len(b)
+		}
+	}
+	be.PutUint32(b[at+1:], uint32(end-at-5))
+	be.PutUint32(b[at+5:], uint32(count))
+	return b[:end]
+}
+
+func appendField(b []byte, f reflect.Value) []byte {
+	switch f.Kind() {
+	case reflect.Pointer, reflect.Interface, reflect.Slice:
+		if f.IsNil() {
+			return append(b, 0x40)
+		}
+	}
+	if f.Kind() == reflect.Interface {
+		f = f.Elem()
+	}
+	if f.Kind() == reflect.Pointer {
+		if codes[f.Type()] != 0 {
+			return appendComposite(b, f.Interface())
+		}
+		f = f.Elem()
+	}
+	return Append(b, f.Interface())
 }

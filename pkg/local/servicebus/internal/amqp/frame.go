@@ -54,14 +54,9 @@ func (f Frame) Performative() (p Performative, rest []byte, err error) {
 		return nil, nil, nil
 	}
 	r := reader{b: f.Body}
-	r.composite(func(code uint64) composite {
-		if p = performative(code); p == nil {
-			return nil
-		}
-		return p
-	})
-	if r.err == nil && p == nil {
-		r.fail("a frame that carries null")
+	p = r.composite()
+	if _, isRaw := p.(Raw); isRaw && r.err == nil {
+		r.fail("a frame that carries no performative")
 	}
 	return p, r.b, r.err
 }
@@ -71,7 +66,7 @@ func AppendFrame(b []byte, f Frame, p Performative) []byte {
 	at := len(b)
 	b = append(b, 0, 0, 0, 0, 2, f.Type)
 	b = be.AppendUint16(b, f.Channel)
-	b = append(appendComposite(b, p.code(), p), f.Body...)
+	b = append(appendComposite(b, p), f.Body...)
 	be.PutUint32(b[at:], uint32(len(b)-at))
 	return b
 }

@@ -31,10 +31,6 @@ type Header struct {
 	DeliveryCount uint32
 }
 
-func (h *Header) walk(f *fields) {
-	f.all(&h.Durable, &h.Priority, &h.TTL, &h.FirstAcquirer, &h.DeliveryCount)
-}
-
 // Message is a message in sections. All but the header stay as they are on the wire, since nearly all messages go out as
 // they came in.
 type Message struct {
@@ -61,8 +57,9 @@ func ParseMessage(b []byte) (*Message, error) {
 func (m *Message) section(r *reader) {
 	switch section(r.b) {
 	case secHeader:
-		m.Header = Header{}
-		r.composite(func(uint64) composite { return &m.Header })
+		if h, ok := r.composite().(*Header); ok {
+			m.Header = *h
+		}
 	case secDeliveryAnnotations:
 		m.DeliveryAnnotations = r.packed(0xc1)
 	case secAnnotations:
@@ -114,7 +111,7 @@ func Batch(b []byte) ([][]byte, error) {
 // Append appends the encoded message. Header and properties are always written: clients take a message without them for
 // one without a delivery count.
 func (m *Message) Append(b []byte) []byte {
-	b = appendComposite(b, secHeader, &m.Header)
+	b = appendComposite(b, &m.Header)
 	b = m.DeliveryAnnotations.appendMap(b, secDeliveryAnnotations)
 	b = m.Annotations.appendMap(b, secAnnotations)
 	b = m.Properties.append(append(b, 0x00, 0x53, secProperties, 0xd0))

@@ -1,21 +1,17 @@
 package amqp
 
-import "math"
-
-// Performative is what a frame carries: a pointer to one of the types below. Fields that servers of queues do not use are
-// left out. Pointers stand for fields that may be absent.
-type Performative interface {
-	composite
-	code() uint64
-}
+// Performative is what a frame carries: a pointer to one of Open to Close, or to one of the SASL types.
+type Performative any
 
 type (
 	// Open starts a connection. IdleTimeout is in milliseconds.
 	Open struct {
 		ContainerID  string
+		_            any
 		MaxFrameSize uint32
 		ChannelMax   uint16
 		IdleTimeout  uint32
+		_, _, _, _   any
 		Properties   Map
 	}
 	// Begin starts a session.
@@ -31,6 +27,7 @@ type (
 		Receiver                     bool
 		SenderMode, ReceiverMode     uint8
 		Source, Target               any
+		_, _                         any
 		InitialDeliveryCount         *uint32
 		MaxMessageSize               uint64
 		OfferedCapabilities, Desired any
@@ -41,6 +38,7 @@ type (
 		NextIncomingID                                 *uint32
 		IncomingWindow, NextOutgoingID, OutgoingWindow uint32
 		Handle, DeliveryCount, LinkCredit              *uint32
+		_                                              any
 		Drain, Echo                                    bool
 	}
 	// Transfer carries a message or a part of one.
@@ -50,15 +48,16 @@ type (
 		DeliveryTag   []byte
 		MessageFormat *uint32
 		Settled, More bool
+		_, _, _       any
 		Aborted       bool
 	}
-	// Disposition tells the state of the deliveries First to Last.
+	// Disposition tells the state of the deliveries First to Last: Accepted to Modified, or what else came.
 	Disposition struct {
 		Receiver bool
 		First    uint32
 		Last     *uint32
 		Settled  bool
-		State    *State
+		State    any
 	}
 	// Detach ends a link.
 	Detach struct {
@@ -81,78 +80,44 @@ type (
 	SASLOutcome struct{ Outcome uint8 }
 )
 
-// performative returns an empty performative, with the protocol's defaults where they are not zero, or nil.
-func performative(code uint64) Performative {
-	switch code {
-	case 0x10:
-		return &Open{MaxFrameSize: math.MaxUint32, ChannelMax: math.MaxUint16}
-	case 0x11:
-		return &Begin{HandleMax: math.MaxUint32}
-	case 0x12:
-		return &Attach{SenderMode: 2}
-	case 0x13:
-		return &Flow{}
-	case 0x14:
-		return &Transfer{}
-	case 0x15:
-		return &Disposition{}
-	case 0x16:
-		return &Detach{}
-	case 0x17:
-		return &End{}
-	case 0x18:
-		return &Close{}
-	case 0x40:
-		return &SASLMechanisms{}
-	case 0x41:
-		return &SASLInit{}
-	case 0x44:
-		return &SASLOutcome{}
+// The states of a delivery.
+type (
+	Accepted struct{}
+	Rejected struct{ Error *Error }
+	Released struct{}
+	Modified struct {
+		DeliveryFailed, UndeliverableHere bool
+		Annotations                       Map
 	}
-	return nil
+)
+
+// Error is an AMQP error.
+type Error struct {
+	Condition   Symbol
+	Description string
+	Info        Map
 }
 
-func (*Open) code() uint64           { return 0x10 }
-func (*Begin) code() uint64          { return 0x11 }
-func (*Attach) code() uint64         { return 0x12 }
-func (*Flow) code() uint64           { return 0x13 }
-func (*Transfer) code() uint64       { return 0x14 }
-func (*Disposition) code() uint64    { return 0x15 }
-func (*Detach) code() uint64         { return 0x16 }
-func (*End) code() uint64            { return 0x17 }
-func (*Close) code() uint64          { return 0x18 }
-func (*SASLMechanisms) code() uint64 { return 0x40 }
-func (*SASLInit) code() uint64       { return 0x41 }
-func (*SASLOutcome) code() uint64    { return 0x44 }
+func (e *Error) Error() string { return string(e.Condition) + ": " + e.Description }
 
-func (o *Open) walk(f *fields) {
-	f.all(&o.ContainerID, nil, &o.MaxFrameSize, &o.ChannelMax, &o.IdleTimeout, nil, nil, nil, nil, &o.Properties)
+// Address returns the address of a source or a target, empty if there is none.
+func Address(terminus any) string {
+	s, _ := terminusField(terminus, 0).(string)
+	return s
 }
 
-func (b *Begin) walk(f *fields) {
-	f.all(&b.RemoteChannel, &b.NextOutgoingID, &b.IncomingWindow, &b.OutgoingWindow, &b.HandleMax)
+// Filter returns the value of a source's filter, or nil.
+func Filter(source any, name string) any {
+	m, _ := terminusField(source, 7).(Map)
+	return m.Get(name)
 }
 
-func (a *Attach) walk(f *fields) {
-	f.all(&a.Name, &a.Handle, &a.Receiver, &a.SenderMode, &a.ReceiverMode, &a.Source, &a.Target, nil, nil,
-		&a.InitialDeliveryCount, &a.MaxMessageSize, &a.OfferedCapabilities, &a.Desired, &a.Properties)
+func terminusField(terminus any, i int) any {
+	raw, _ := terminus.(Raw)
+	r := reader{b: raw}
+	_, n, ok := r.open()
+	if !ok {
+		return nil
+	}
+	return Packed{n, r.b}.at(i)
 }
-
-func (w *Flow) walk(f *fields) {
-	f.all(&w.NextIncomingID, &w.IncomingWindow, &w.NextOutgoingID, &w.OutgoingWindow, &w.Handle, &w.DeliveryCount,
-		&w.LinkCredit, nil, (*flag)(&w.Drain), (*flag)(&w.Echo))
-}
-
-func (t *Transfer) walk(f *fields) {
-	f.all(&t.Handle, &t.DeliveryID, &t.DeliveryTag, &t.MessageFormat, (*flag)(&t.Settled), (*flag)(&t.More), nil, nil, nil,
-		(*flag)(&t.Aborted))
-}
-
-func (d *Disposition) walk(f *fields) { f.all(&d.Receiver, &d.First, &d.Last, &d.Settled, &d.State) }
-func (d *Detach) walk(f *fields)      { f.all(&d.Handle, &d.Closed, &d.Error) }
-func (e *End) walk(f *fields)         { f.all(&e.Error) }
-func (c *Close) walk(f *fields)       { f.all(&c.Error) }
-
-func (s *SASLMechanisms) walk(f *fields) { f.all(&s.Mechanisms) }
-func (s *SASLInit) walk(f *fields)       { f.all(&s.Mechanism, &s.Response) }
-func (s *SASLOutcome) walk(f *fields)    { f.all(&s.Outcome) }
