@@ -12,23 +12,21 @@ import (
 	"time"
 
 	"guestlist/pkg/local/servicebus/internal/amqp"
+	"guestlist/pkg/local/servicebus/internal/broker"
 )
 
 // Right is what a key allows.
-type Right string
+type Right = broker.Right
 
 // The rights. Manage includes the other two.
 const (
-	Manage Right = "Manage"
-	Send   Right = "Send"
-	Listen Right = "Listen"
+	Manage = broker.Manage
+	Send   = broker.Send
+	Listen = broker.Listen
 )
 
-// Key is a shared access key of the namespace.
-type Key struct {
-	Name, Key string
-	Rights    []Right
-}
+// Key is a shared access key of the namespace or, in a Queue, of that queue.
+type Key = broker.Key
 
 // claim is what a connection may do until its end, learnt from a token.
 type claim struct {
@@ -105,7 +103,11 @@ func (s *Server) verify(token, kind, path string) (granted claim, refusal string
 		}
 		return claim{}, "InvalidIssuer: Token issuer is invalid."
 	}
-	return verifySAS(s.keys, token, path)
+	keys := s.keys
+	if q, ok := s.Queue(strings.TrimSuffix(path, "/$management")); ok {
+		keys = slices.Concat(keys, q.Keys)
+	}
+	return verifySAS(keys, token, path)
 }
 
 // verifySAS checks a shared access signature: an HMAC-SHA256 over the resource and the expiry as they stand in it.
@@ -122,11 +124,15 @@ func verifySAS(keys []Key, token, path string) (granted claim, refusal string) {
 		return claim{}, "MalformedToken: The token is malformed."
 	}
 	name, _ := url.QueryUnescape(fields["skn"])
-	i := slices.IndexFunc(keys, func(k Key) bool { return k.Name == name })
 	signature, _ := url.QueryUnescape(fields["sig"])
-	if i < 0 || !hmac.Equal([]byte(signature), []byte(sign(keys[i].Key, fields["sr"]+"\n"+fields["se"]))) {
+	signed := func(key string) bool {
+		return key != "" && hmac.Equal([]byte(signature), []byte(sign(key, fields["sr"]+"\n"+fields["se"])))
+	}
+	i := slices.IndexFunc(keys, func(k Key) bool { return k.Name == name && (signed(k.Key) || signed(k.Secondary)) })
+	if i < 0 {
 		return claim{}, "InvalidSignature: The token has an invalid signature."
 	}
+	resource, _, _ = strings.Cut(resource, "?")
 	scope := strings.ToLower(pathOf(withScheme(resource)))
 	if scope != "" && path != scope && !strings.HasPrefix(path, scope+"/") {
 		return claim{}, "InvalidAudience: The authorization header contains a token with a wrong audience."

@@ -80,7 +80,7 @@ func (c *conn) nodeFor(a *amqp.Attach, address string) (node, *amqp.Error) {
 		return n, notFound(address)
 	}
 	if n.queue == nil {
-		return n, nil
+		return n, c.soleToCBS(a)
 	}
 	need, off := Send, broker.StatusSendDisabled
 	if a.Receiver {
@@ -102,6 +102,19 @@ func (c *conn) nodeFor(a *amqp.Attach, address string) (node, *amqp.Error) {
 		return n, &amqp.Error{Condition: "com.microsoft:entity-disabled", Description: fmt.Sprintf("Messaging entity '%s' is currently disabled.", address)}
 	}
 	return n, nil
+}
+
+// soleToCBS refuses a second link in one direction to the token service, as the service does on one connection: clients
+// that lost track of the first take a new connection then.
+func (c *conn) soleToCBS(a *amqp.Attach) *amqp.Error {
+	for _, s := range c.sessions {
+		for _, l := range s.links {
+			if !l.gone && l.node.serve != nil && l.node.queue == nil && l.sends == a.Receiver {
+				return &amqp.Error{Condition: "amqp:not-allowed", Description: "The connection has a link to $cbs already."}
+			}
+		}
+	}
+	return nil
 }
 
 // supply makes our end bring a queue's messages to a client: the node's, or the answers to its requests, which go the same

@@ -27,7 +27,7 @@ const (
 var (
 	ErrQueueExists   = broker.ErrQueueExists
 	ErrQueueNotFound = broker.ErrQueueNotFound
-	ErrNotServed     = broker.ErrNotServed // sessions, forwarding, partitioning
+	ErrNotServed     = broker.ErrNotServed // sessions, forwarding
 	ErrBadSettings   = broker.ErrBadSettings
 )
 

@@ -27,11 +27,14 @@ func failure(status int32, condition amqp.Symbol, text string) response {
 	return response{status: status, condition: condition, text: text}
 }
 
+// lockLost is what the service says; users search for it.
+const lockLost = "The lock supplied is invalid. Either the lock expired, or the message has already been removed from the queue."
+
 // failed answers with what a queue's error means.
 func failed(err error) response {
 	switch {
 	case errors.Is(err, broker.ErrLockLost):
-		return failure(410, "com.microsoft:message-lock-lost", err.Error())
+		return failure(410, "com.microsoft:message-lock-lost", lockLost)
 	case errors.Is(err, broker.ErrFull):
 		return failure(403, "amqp:resource-limit-exceeded", err.Error())
 	}

@@ -100,7 +100,7 @@ func newServer(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{log: cfg.Log, broker: b, keys: cfg.Keys, acceptAll: cfg.AcceptAll || len(cfg.Keys) == 0, acceptJWT: cfg.AcceptJWT,
-		tier: cfg.Tier, started: time.Now(), conns: map[*conn]struct{}{}}
+		tier: cmp.Or(cfg.Tier, Standard), started: time.Now(), conns: map[*conn]struct{}{}}
 	return s, s.SetFaults(cfg.Seed, cfg.Faults...)
 }
 

@@ -16,7 +16,7 @@ func (u unsettled) apply(state any, again bool) any {
 		settlement.Outcome = broker.Abandon
 	}
 	if err == nil && u.link.queue.Settle(u.token, settlement) != nil {
-		err = &amqp.Error{Condition: "com.microsoft:message-lock-lost", Description: broker.ErrLockLost.Error()}
+		err = &amqp.Error{Condition: "com.microsoft:message-lock-lost", Description: lockLost}
 	}
 	return stateOf(err)
 }

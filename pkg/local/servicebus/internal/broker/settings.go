@@ -23,11 +23,30 @@ type Settings struct {
 	Status              Status        // "": Active
 	AutoDeleteOnIdle    time.Duration // kept and told, not acted on
 	UserMetadata        string        // likewise
+	Unbatched           bool          // likewise: EnableBatchedOperations is off
+	Partitioned         bool          // likewise: one partition keeps the order that a partition key asks for
+	Keys                []Key         // besides those of the namespace
 
 	// What this emulator has not: a queue that asks for one of these is refused.
-	RequiresSession, Partitioned    bool
+	RequiresSession                 bool
 	ForwardTo, ForwardDeadLettersTo string
 }
+
+// Key is a shared access key. Tokens may be signed with either of its two secrets; the second may be empty.
+type Key struct {
+	Name, Key, Secondary string
+	Rights               []Right
+}
+
+// Right is what a key allows.
+type Right string
+
+// The rights. Manage includes the other two.
+const (
+	Manage Right = "Manage"
+	Send   Right = "Send"
+	Listen Right = "Listen"
+)
 
 // Status says what a queue may be used for, in the words of the service.
 type Status string
@@ -55,7 +74,7 @@ func (s Settings) complete() (Settings, error) {
 	s.MaxDeliveryCount = cmp.Or(s.MaxDeliveryCount, 10)
 	s.MaxSizeMegabytes = cmp.Or(s.MaxSizeMegabytes, 1024)
 	s.Status = cmp.Or(s.Status, StatusActive)
-	for what, asked := range map[string]bool{"sessions": s.RequiresSession, "partitioning": s.Partitioned,
+	for what, asked := range map[string]bool{"sessions": s.RequiresSession,
 		"forwarding": s.ForwardTo != "", "forwarding of dead letters": s.ForwardDeadLettersTo != ""} {
 		if asked {
 			return s, fmt.Errorf("queue %q asks for %s: %w", s.Name, what, ErrNotServed)
