@@ -31,8 +31,8 @@ type tree struct {
 	dirs  map[string][]source
 }
 
-// generated names folders that make writes or fetches. They are in no commit.
-var generated = []string{".git", ".cache", "dist", "infra/local/node_modules"}
+// generated names folders that make writes. They are in no commit, and neither is any node_modules, which npm fetches.
+var generated = []string{".git", ".cache", "dist"}
 
 // load reads the tree. Unlike go list it has no build cache behind it, and no build constraints: a rule holds on every
 // platform. Folders that the go tool passes over (a leading dot, testdata) count as files, not as packages.
@@ -42,9 +42,9 @@ func load(fsys fs.FS) (*tree, error) {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && slices.Contains(generated, name):
+		case d.IsDir() && (slices.Contains(generated, name) || d.Name() == "node_modules"):
 			return fs.SkipDir
-		case d.IsDir():
+		case d.IsDir(), name == ".git": // a file in a worktree, which names its repository
 			return nil
 		}
 		t.files = append(t.files, name)
