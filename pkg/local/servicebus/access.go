@@ -104,16 +104,19 @@ func (s *Server) verify(token, kind, path string) (granted claim, refusal string
 		return claim{}, "InvalidIssuer: Token issuer is invalid."
 	}
 	keys := s.keys
-	if q, ok := s.Queue(strings.TrimSuffix(path, "/$management")); ok {
+	queue, _, _ := strings.Cut(path, "/$")
+	if q, ok := s.Queue(queue); ok {
 		keys = slices.Concat(keys, q.Keys)
 	}
 	return verifySAS(keys, token, path)
 }
 
+const sasPrefix = "SharedAccessSignature "
+
 // verifySAS checks a shared access signature: an HMAC-SHA256 over the resource and the expiry as they stand in it.
 func verifySAS(keys []Key, token, path string) (granted claim, refusal string) {
 	fields := map[string]string{}
-	rest, ok := strings.CutPrefix(token, "SharedAccessSignature ")
+	rest, ok := strings.CutPrefix(token, sasPrefix)
 	for part := range strings.SplitSeq(rest, "&") {
 		name, value, _ := strings.Cut(part, "=")
 		fields[name] = value
@@ -166,8 +169,11 @@ func (s *Server) rightsOf(header, path string) (rights []Right, refusal string) 
 	if s.acceptAll {
 		return []Right{Manage}, ""
 	}
+	if header == "" {
+		return nil, "MissingToken: The authorization header was not found."
+	}
 	kind := ""
-	if strings.HasPrefix(header, "Bearer ") {
+	if !strings.HasPrefix(header, sasPrefix) { // the Go client sends a bearer token without the word
 		kind = "jwt"
 	}
 	granted, refusal := s.verify(header, kind, strings.ToLower(path))

@@ -1,0 +1,137 @@
+package servicebus
+
+import (
+	"cmp"
+	"encoding/xml"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// readDescription reads the queue description in the body of a request.
+func readDescription(r *http.Request) (queueDescription, error) {
+	var body struct {
+		XMLName xml.Name `xml:"entry"`
+		Content struct {
+			Description queueDescription `xml:",any"`
+		} `xml:"content"`
+	}
+	if err := xml.NewDecoder(http.MaxBytesReader(nil, r.Body, 1<<20)).Decode(&body); err != nil {
+		return queueDescription{}, fmt.Errorf("the body is no Atom entry with a description: %w", err)
+	}
+	d := body.Content.Description
+	if name := d.XMLName.Local; name != "QueueDescription" {
+		return d, fmt.Errorf("a %s: %w", name, ErrNotServed)
+	}
+	return d, nil
+}
+
+// maxLock is the longest lock that the service gives.
+const maxLock = 5 * time.Minute
+
+// settings returns the settings that a description asks for. What it leaves open is as in a new queue, except what cannot be
+// changed: that stays as it is in old.
+func (d queueDescription) settings(old Queue, creating bool) (Queue, error) {
+	detects := old.DuplicateWindow > 0
+	for _, f := range []struct {
+		name string
+		is   bool
+		want *bool
+	}{{"RequiresSession", false, d.RequiresSession}, {"RequiresDuplicateDetection", detects, d.RequiresDuplicateDetection},
+		{"EnablePartitioning", old.Partitioned, d.EnablePartitioning}} {
+		if !creating && f.want != nil && *f.want != f.is {
+			return old, &adminError{http.StatusBadRequest, 40000, "Bad Request. The value for the " + f.name + " property of an existing Queue cannot be changed."}
+		}
+	}
+	q := Queue{Name: old.Name, LockDuration: time.Duration(value(d.LockDuration)), MaxDeliveryCount: value(d.MaxDeliveryCount),
+		DefaultTTL: time.Duration(value(d.DefaultMessageTimeToLive)), DeadLetterExpired: value(d.DeadLetteringOnMessageExpiration),
+		MaxSizeMegabytes: value(d.MaxSizeInMegabytes), MaxMessageKilobytes: value(d.MaxMessageSizeInKilobytes), Status: value(d.Status), AutoDeleteOnIdle: time.Duration(value(d.AutoDeleteOnIdle)),
+		UserMetadata: value(d.UserMetadata), Unbatched: d.EnableBatchedOperations != nil && !*d.EnableBatchedOperations,
+		RequiresSession: value(d.RequiresSession), Partitioned: old.Partitioned || value(d.EnablePartitioning),
+		ForwardTo: value(d.ForwardTo), ForwardDeadLettersTo: value(d.ForwardDeadLetteredMessagesTo)}
+	if detects || value(d.RequiresDuplicateDetection) {
+		q.DuplicateWindow = cmp.Or(time.Duration(value(d.DuplicateDetectionHistoryTimeWindow)), 10*time.Minute)
+	}
+	for _, rule := range d.AuthorizationRules {
+		q.Keys = append(q.Keys, Key{Name: rule.KeyName, Key: rule.PrimaryKey, Secondary: rule.SecondaryKey, Rights: rule.Rights})
+	}
+	if creating && q.Partitioned { // one partition in 16, and each is as large
+		q.MaxSizeMegabytes = 16 * cmp.Or(q.MaxSizeMegabytes, 1024)
+	}
+	if q.LockDuration > maxLock {
+		return q, fmt.Errorf("LockDuration is %s, longer than %s", duration(q.LockDuration), duration(maxLock))
+	}
+	return q, nil
+}
+
+func value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
+// duration is an ISO 8601 duration of days, hours, minutes and seconds. 0 stands for what has no end: the longest that .NET
+// has, or anything else of a hundred years and more.
+type duration time.Duration
+
+const (
+	forever = "P10675199DT2H48M5.4775807S"
+	century = 100 * 365 * 24 * time.Hour
+)
+
+func (d duration) String() string {
+	if d <= 0 {
+		return forever
+	}
+	var b strings.Builder
+	b.WriteByte('P')
+	rest := time.Duration(d)
+	for _, unit := range []struct {
+		length time.Duration
+		letter string
+	}{{24 * time.Hour, "D"}, {time.Hour, "H"}, {time.Minute, "M"}} {
+		if n := rest / unit.length; n > 0 {
+			fmt.Fprint(&b, int64(n), unit.letter)
+			rest %= unit.length
+		}
+		if unit.letter == "D" && rest > 0 {
+			b.WriteByte('T')
+		}
+	}
+	if rest > 0 {
+		b.WriteString(strconv.FormatFloat(rest.Seconds(), 'f', -1, 64) + "S")
+	}
+	return b.String()
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (d duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+var isoDuration = regexp.MustCompile(`^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$`)
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *duration) UnmarshalText(text []byte) error {
+	m := isoDuration.FindSubmatch(text)
+	if m == nil || strings.HasSuffix(string(text), "T") || len(text) < 3 {
+		return fmt.Errorf("%q is no duration like P1DT2H3M4.5S", text)
+	}
+	seconds := 0.0
+	for i, each := range []float64{24 * 3600, 3600, 60, 1} {
+		if len(m[i+1]) > 0 {
+			n, err := strconv.ParseFloat(string(m[i+1]), 64)
+			if err != nil {
+				return fmt.Errorf("%q: %w", text, err)
+			}
+			seconds += n * each
+		}
+	}
+	*d = 0
+	if seconds < century.Seconds() {
+		*d = duration(seconds * float64(time.Second))
+	}
+	return nil
+}
