@@ -8,6 +8,9 @@ CACHE := .cache
 STAGE := dist/azure
 NPM   := infra/local
 
+# The second client of the Service Bus emulator, for its tests only.
+CLIENTS := $(NPM)/conformance/servicebus
+
 # The platform that package builds for. A Function App on the Flex Consumption plan is linux/amd64.
 GOOS   ?= linux
 GOARCH ?= amd64
@@ -21,15 +24,15 @@ POLICY  ?= $(if $(filter $(SAMPLE).csv,$(CSV)),$(SAMPLE).policy.json)
 RESULTS ?= dist/results
 
 # The Go code outside ./...: folders with a leading dot are left out of that pattern.
-CI_PKGS := ./.ci/gotest ./.ci/reachable
+CI_PKGS := ./.ci/gotest ./.ci/internal/testevent ./.ci/reachable ./.ci/testsdk
 PKGS    ?= ./...
 # More arguments for go test, for example ARGS='-run Lease'.
 ARGS    ?=
 
-.PHONY: help demo run test check package tools needs-go needs-node format vet lint tidy race vulnerabilities devstack
+.PHONY: help demo run test check test-sdk package tools conformance needs-go needs-node format vet lint tidy race vulnerabilities devstack
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: tools devstack ## drop a CSV (CSV=path) on this machine's stack, wait for every row, print the outcome
 	@mkdir -p $(RESULTS)
@@ -39,12 +42,17 @@ demo: tools devstack ## drop a CSV (CSV=path) on this machine's stack, wait for 
 run: tools devstack ## keep the stack up with the sample directory, or for a file (CSV=path); Ctrl-C ends it
 	@exec $(CACHE)/bin/devstack $(if $(filter file,$(origin CSV)),-seed docs/samples/directory.json,-csv '$(CSV)') $(ARGS)
 
-test: tools ## run every test, then print the slowest ten
+test: conformance ## run every test, then print the slowest ten
 	@mkdir -p $(CACHE)/bin
 	@go build -o $(CACHE)/bin/gotest ./.ci/gotest
 	@$(CACHE)/bin/gotest -count=1 -shuffle=on $(ARGS) $(PKGS) $(CI_PKGS)
 
 check: format vet lint tidy race vulnerabilities ## format, vet, lint, tidy, race tests, known vulnerabilities
+
+test-sdk: needs-go ## run the Service Bus SDK's own live tests against the emulator (root, Linux: ports 443 and 5671)
+	@mkdir -p $(CACHE)/bin
+	@go build -o $(CACHE)/bin/testsdk ./.ci/testsdk
+	@$(CACHE)/bin/testsdk $(ARGS)
 
 package: needs-go ## stage what is deployed in dist/azure (GOOS, GOARCH; linux/amd64 by default)
 	@mkdir -p $(STAGE)
@@ -70,14 +78,24 @@ devstack: needs-go
 
 tools: needs-go needs-node $(CACHE)/npm ## install Azurite as the lock file pins it (only when that changed)
 
-$(CACHE)/npm: $(NPM)/package.json $(NPM)/package-lock.json $(if $(wildcard $(NPM)/node_modules/azurite),,no-azurite)
-	@mkdir -p $(CACHE)
-	@echo "$(NPM): npm ci"
-	@cd $(NPM) && npm ci --no-audit --no-fund --loglevel=error
-	@touch $@
+conformance: tools $(CACHE)/npm-clients ## install what only tests need: the JavaScript client of Service Bus
 
-# Never made: it renews the stamp when somebody removed node_modules.
-.PHONY: no-azurite
+$(CACHE)/npm: $(NPM)/package.json $(NPM)/package-lock.json $(if $(wildcard $(NPM)/node_modules/azurite),,missing)
+	$(call npm-ci,$(NPM))
+
+$(CACHE)/npm-clients: $(CLIENTS)/package.json $(CLIENTS)/package-lock.json \
+		$(if $(wildcard $(CLIENTS)/node_modules/@azure/service-bus),,missing)
+	$(call npm-ci,$(CLIENTS))
+
+define npm-ci
+	@mkdir -p $(CACHE)
+	@echo "$(1): npm ci"
+	@cd $(1) && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+endef
+
+# Never made: it renews a stamp when somebody removed node_modules.
+.PHONY: missing
 
 needs-go:
 	@command -v go >/dev/null || { echo "make: go is missing. Install Go 1.26 or newer: https://go.dev/dl/" >&2; exit 1; }
@@ -105,7 +123,7 @@ tidy: needs-go
 	go mod tidy -diff
 
 # Import rules, package comments, paths in the docs and machine paths are a test: pkg/layout.
-race: tools
+race: conformance
 	@mkdir -p $(CACHE)/bin
 	@go build -o $(CACHE)/bin/gotest ./.ci/gotest
 	@$(CACHE)/bin/gotest -race -shuffle=on $(ARGS) $(PKGS) $(CI_PKGS)
