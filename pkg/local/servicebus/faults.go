@@ -21,19 +21,19 @@ const (
 	DetachLink     FaultKind = "detach-link"     // the link is detached; the operation is not done
 	LoseSettlement FaultKind = "lose-settlement" // it is neither done nor answered; the lock expires
 	DeliverTwice   FaultKind = "deliver-twice"   // it is answered as done, but the message is delivered again
-	Delay          FaultKind = "delay"           // the operation is done, and answered, later by Fault.Delay
+	Delay          FaultKind = "delay"           // the operation is done, and answered, Fault.Seconds later
 	ServerBusy     FaultKind = "server-busy"     // the operation is refused as 50009
 	Throttle       FaultKind = "throttle"        // likewise, if there are more than Fault.PerSecond
 )
 
 // Fault makes operations go wrong.
 type Fault struct {
-	Kind      FaultKind     `json:"kind"`
-	Queue     string        `json:"queue,omitempty"`     // at this queue or its dead-letter queue; "": at all
-	Chance    float64       `json:"chance,omitempty"`    // of each operation; 0: all are befallen
-	Times     int           `json:"times,omitempty"`     // then it is over; 0: never
-	Delay     time.Duration `json:"delay,omitempty"`     // of the kind Delay, in nanoseconds
-	PerSecond float64       `json:"perSecond,omitempty"` // of the kind Throttle
+	Kind      FaultKind `json:"kind"`
+	Queue     string    `json:"queue,omitempty"`     // at this queue or its dead-letter queue; "": at all
+	Chance    float64   `json:"chance,omitempty"`    // of each operation; 0: all are befallen
+	Times     int       `json:"times,omitempty"`     // then it is over; 0: never
+	Seconds   float64   `json:"seconds,omitempty"`   // of the kind Delay
+	PerSecond float64   `json:"perSecond,omitempty"` // of the kind Throttle
 }
 
 // faults are the faults of a server. At most one befalls an operation, the first that does.
@@ -74,8 +74,8 @@ func (f Fault) check() error {
 	switch f.Kind {
 	case DropConnection, DetachLink, LoseSettlement, DeliverTwice, ServerBusy:
 	case Delay:
-		if f.Delay <= 0 {
-			return fmt.Errorf("fault %s without a delay", f.Kind)
+		if f.Seconds <= 0 {
+			return fmt.Errorf("fault %s without seconds", f.Kind)
 		}
 	case Throttle:
 		if f.PerSecond <= 0 {
@@ -144,7 +144,7 @@ func (l *link) hinder(f *Fault, do func(), refuse func(*amqp.Error)) {
 	case DeliverTwice:
 		do()
 	case Delay:
-		time.AfterFunc(f.Delay, func() {
+		time.AfterFunc(time.Duration(f.Seconds*float64(time.Second)), func() {
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			if !c.ended && !l.gone {
