@@ -53,6 +53,7 @@ func queues(dedup bool) []servicebus.Queue {
 // busOptions are the flags of "devstack servicebus".
 type busOptions struct {
 	servicebus.Config
+	administration          administration
 	file, cert, key, sasKey string
 }
 
@@ -62,8 +63,9 @@ func parseBus(args []string, stderr io.Writer) (busOptions, error) {
 	fs.SetOutput(stderr)
 	fs.StringVar(&o.Listen, "listen", "127.0.0.1:5672", "`ADDRESS` for AMQP")
 	fs.StringVar(&o.ListenTLS, "tls-listen", "", "`ADDRESS` for AMQP over TLS, with -cert and -key")
-	fs.StringVar(&o.cert, "cert", "", "PEM `FILE` with the certificate for -tls-listen")
+	fs.StringVar(&o.cert, "cert", "", "PEM `FILE` with the certificate for -tls-listen and -admin-tls")
 	fs.StringVar(&o.key, "key", "", "PEM `FILE` with the key of the certificate")
+	o.administration.flags(fs)
 	fs.StringVar(&o.file, "config", "", "take the queues from `FILE`, a config.json as Microsoft's emulator has; else those of Guestlist")
 	fs.StringVar(&o.sasKey, "sas-key", "", "shared access `KEY` that tokens must be signed with; else a new one, which is printed")
 	fs.BoolVar(&o.AcceptAll, "accept-all", false, "verify no tokens")
@@ -102,10 +104,10 @@ func (o *busOptions) load() error {
 			return fmt.Errorf("%s: %w", o.file, err)
 		}
 	}
-	if o.ListenTLS != "" {
+	if o.ListenTLS != "" || o.administration.secure != "" {
 		var err error
 		if o.Certificate, err = tls.LoadX509KeyPair(o.cert, o.key); err != nil {
-			return fmt.Errorf("-tls-listen needs -cert and -key: %w", err)
+			return fmt.Errorf("-tls-listen and -admin-tls need -cert and -key: %w", err)
 		}
 	}
 	o.Keys = []servicebus.Key{{Name: "RootManageSharedAccessKey", Key: cmp.Or(o.sasKey, cryptorand.Text()), Rights: []servicebus.Right{servicebus.Manage}}}
@@ -127,6 +129,11 @@ func serveServiceBus(ctx context.Context, args []string, stdout, stderr io.Write
 	}
 	defer s.Close()
 	fmt.Fprintln(stdout, s.ConnectionString())
+	admin, err := o.administration.serve(s, o.Certificate, stdout, stderr)
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
 	if len(o.Faults) > 0 {
 		fmt.Fprintf(stdout, "faults with -seed %d\n", o.Seed)
 	}

@@ -169,7 +169,7 @@ func refusal(r *http.Request, err error) (int, any) {
 		e = &adminError{http.StatusConflict, 40900,
 			"Conflict. You're requesting an operation that isn't allowed in the resource's current state. " + more}
 	case errors.Is(err, ErrNotServed):
-		e = &adminError{http.StatusBadRequest, 40000, "Bad Request. This emulator serves queues only: " + err.Error() + "."}
+		e = &adminError{http.StatusBadRequest, 40000, "Bad Request. " + err.Error() + ", which has queues only."}
 	default:
 		e = &adminError{http.StatusBadRequest, 40000, "Bad Request. " + err.Error() + "."}
 	}

@@ -29,13 +29,19 @@ func (t toHTTP) Do(r *http.Request) (*http.Response, error) {
 	return http.DefaultClient.Do(r)
 }
 
-// administer returns a client for the administration of s, by http.
-func administer(t *testing.T, s *servicebus.Server, connectionString string) *admin.Client {
+// adminURL serves the administration of s by http until the end of the test.
+func adminURL(t *testing.T, s *servicebus.Server) string {
 	t.Helper()
 	h := httptest.NewServer(s.Admin())
 	t.Cleanup(h.Close)
+	return h.URL
+}
+
+// administer returns a client for the administration of s, by http.
+func administer(t *testing.T, s *servicebus.Server, connectionString string) *admin.Client {
+	t.Helper()
 	c, err := admin.NewClientFromConnectionString(connectionString,
-		&admin.ClientOptions{ClientOptions: azcore.ClientOptions{Transport: toHTTP{h.Listener.Addr().String()}}})
+		&admin.ClientOptions{ClientOptions: azcore.ClientOptions{Transport: toHTTP{strings.TrimPrefix(adminURL(t, s), "http://")}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +216,7 @@ func TestAdministrationRefuses(t *testing.T) {
 		"RequiresDuplicateDetection": {RequiresDuplicateDetection: new(true)}, "EnablePartitioning": {EnablePartitioning: new(true)}} {
 		refused(t, update("q", p), 400, "The value for the "+property+" property of an existing Queue cannot be changed")
 	}
-	refused(t, create(admin.QueueProperties{RequiresSession: new(true)}), 400, "This emulator serves queues only")
+	refused(t, create(admin.QueueProperties{RequiresSession: new(true)}), 400, "asks for sessions: not served by this emulator, which has queues only.")
 	refused(t, create(admin.QueueProperties{ForwardTo: new("https://localhost/q")}), 400, "forwarding")
 	refused(t, create(admin.QueueProperties{ForwardDeadLetteredMessagesTo: new("https://localhost/q")}), 400, "forwarding of dead letters")
 	refused(t, create(admin.QueueProperties{LockDuration: new("PT6M")}), 400, "LockDuration is PT6M, longer than PT5M")
@@ -254,10 +260,9 @@ func TestAdministrationOverHTTPS(t *testing.T) {
 func TestHealthSaysWhetherTheServerRuns(t *testing.T) {
 	t.Parallel()
 	s := servicebustest.Start(t, servicebus.Queue{Name: "q"})
-	h := httptest.NewServer(s.Admin())
-	t.Cleanup(h.Close)
+	url := adminURL(t, s)
 	for _, want := range []int{http.StatusOK, http.StatusServiceUnavailable} {
-		res, err := http.Get(h.URL + "/health")
+		res, err := http.Get(url + "/health")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -270,4 +275,56 @@ func TestHealthSaysWhetherTheServerRuns(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+func TestAdministrationVerifiesTokens(t *testing.T) {
+	t.Parallel()
+	s, err := servicebus.Serve(servicebus.Config{Queues: []servicebus.Queue{{Name: "q"}}, Keys: []servicebus.Key{
+		{Name: "root", Key: "secret", Rights: []servicebus.Right{servicebus.Manage}},
+		{Name: "low", Key: "other", Rights: []servicebus.Right{servicebus.Send, servicebus.Listen}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	ctx := t.Context()
+	as := func(name, key string) *admin.Client {
+		return administer(t, s, fmt.Sprintf("Endpoint=sb://%s;SharedAccessKeyName=%s;SharedAccessKey=%s", s.Addr(), name, key))
+	}
+	low := as("low", "other")
+	if q := fine[*admin.GetQueueResponse](t)(low.GetQueue(ctx, "none", nil)); q != nil {
+		t.Errorf("%+v", q)
+	}
+	_, err = low.GetQueue(ctx, "q", nil)
+	refused(t, err, 401, "Manage,EntityRead claims required for this operation")
+	_, err = low.NewListQueuesPager(nil).NextPage(ctx)
+	refused(t, err, 401, "Manage,EntityRead claims required for this operation")
+	_, err = low.GetNamespaceProperties(ctx, nil)
+	refused(t, err, 401, "Manage,EntityRead claims required for this operation")
+	_, err = low.CreateQueue(ctx, "new", nil)
+	refused(t, err, 401, "Authorization failed for specified action: Manage,EntityWrite.")
+	_, err = low.UpdateQueue(ctx, "none", admin.QueueProperties{}, nil)
+	refused(t, err, 401, "Authorization failed for specified action: Manage,EntityWrite.")
+	_, err = low.DeleteQueue(ctx, "q", nil)
+	refused(t, err, 401, "Authorization failed for specified action: Manage,EntityDelete.")
+	_, err = as("root", "guessed").GetQueue(ctx, "q", nil)
+	refused(t, err, 401, "InvalidSignature: The token has an invalid signature.")
+	_, err = as("nobody", "secret").GetQueue(ctx, "q", nil)
+	refused(t, err, 401, "InvalidSignature: The token has an invalid signature.")
+	root := as("root", "secret")
+	own := admin.QueueProperties{AuthorizationRules: []admin.AuthorizationRule{{AccessRights: []admin.AccessRight{admin.AccessRightManage},
+		KeyName: new("own"), PrimaryKey: new("first"), SecondaryKey: new("second")}}}
+	made := fine[admin.CreateQueueResponse](t)(root.CreateQueue(ctx, "new", &admin.CreateQueueOptions{Properties: &own}))
+	if d := cmp.Diff(own.AuthorizationRules, made.AuthorizationRules); d != "" {
+		t.Error(d)
+	}
+	for _, key := range []string{"first", "second"} {
+		fine[*admin.GetQueueResponse](t)(as("own", key).GetQueue(ctx, "new", nil))
+		_, err = as("own", key).GetQueue(ctx, "q", nil) // the key of another queue
+		refused(t, err, 401, "InvalidSignature: The token has an invalid signature.")
+	}
+	res, err := http.Get(adminURL(t, s) + "/q")
+	if err != nil || res.StatusCode != 401 {
+		t.Errorf("without a token: %v, %v", res, err)
+	}
+	res.Body.Close()
 }
