@@ -39,15 +39,50 @@ func dial(t *testing.T, incomingWindow uint32) (*raw, *servicebus.Server) {
 
 func (r *raw) handshake(o *amqp.Open) {
 	r.t.Helper()
+	r.logIn(&amqp.SASLInit{Mechanism: "ANONYMOUS"})
+	r.open(o)
+}
+
+func (r *raw) logIn(init *amqp.SASLInit) (outcome uint8) {
+	r.t.Helper()
 	r.bytes([]byte(amqp.HeaderSASL))
 	r.header(amqp.HeaderSASL)
 	read[*amqp.SASLMechanisms](r)
-	r.bytes(amqp.AppendFrame(nil, amqp.Frame{Type: amqp.TypeSASL}, &amqp.SASLInit{Mechanism: "ANONYMOUS"}))
-	read[*amqp.SASLOutcome](r)
+	r.bytes(amqp.AppendFrame(nil, amqp.Frame{Type: amqp.TypeSASL}, init))
+	return read[*amqp.SASLOutcome](r).Outcome
+}
+
+func (r *raw) open(o *amqp.Open) {
+	r.t.Helper()
 	r.bytes([]byte(amqp.HeaderAMQP))
 	r.header(amqp.HeaderAMQP)
 	r.write(o)
 	read[*amqp.Open](r)
+}
+
+// ask sends a request over links of its own and returns the answer.
+func (r *raw) ask(node, operation string, body any) *amqp.Message {
+	r.t.Helper()
+	r.attachReceiver(21, node)
+	r.credit(21, 0, 5, false)
+	r.attachSender(22, node)
+	r.send(22, 0, &amqp.Message{Properties: amqp.Pack("request-1", nil, nil, nil, "in-"+node),
+		Application: amqp.PackMap(amqp.Map{{Key: "operation", Value: operation}}), Body: amqp.AppendValue(nil, body)})
+	defer func() {
+		for _, handle := range []uint32{21, 22} {
+			r.write(&amqp.Detach{Handle: handle, Closed: true})
+			read[*amqp.Detach](r)
+		}
+	}()
+	read[*amqp.Disposition](r) // of the request
+	var whole []byte
+	for more := true; more; {
+		p, payload := r.next()
+		whole, more = append(whole, payload...), p.(*amqp.Transfer).More
+	}
+	m, err := amqp.ParseMessage(whole)
+	must(r.t, err)
+	return m
 }
 
 func (r *raw) bytes(b []byte) {
@@ -264,24 +299,9 @@ func TestUnknownNodeIsRefusedWithAttachAndDetach(t *testing.T) {
 func TestReplyGoesToTheLinkNamedInTheRequest(t *testing.T) {
 	t.Parallel()
 	r, _ := dial(t, 100)
-	r.attachReceiver(1, "q/$management")
-	r.credit(1, 0, 5, false)
-	r.attachSender(2, "q/$management")
-	r.send(2, 0, &amqp.Message{Properties: amqp.Pack("request-1", nil, nil, nil, "in-q/$management"),
-		Application: amqp.PackMap(amqp.Map{{Key: "operation", Value: "com.microsoft:no-such"}}), Body: amqp.AppendValue(nil, amqp.Map{})})
-	for {
-		p, payload := r.next()
-		if _, ok := p.(*amqp.Transfer); !ok {
-			continue // the disposition of the request
-		}
-		m, err := amqp.ParseMessage(payload)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if m.Correlation() != "request-1" || m.Application.Get("statusCode") != int32(501) {
-			t.Errorf("%+v", m)
-		}
-		return
+	m := r.ask("q/$management", "com.microsoft:no-such", amqp.Map{})
+	if m.Correlation() != "request-1" || m.Application.Get("statusCode") != int32(501) {
+		t.Errorf("%+v", m.Application.Map())
 	}
 }
 
