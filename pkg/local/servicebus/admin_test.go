@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"guestlist/pkg/local/servicebus"
+	"guestlist/pkg/local/servicebus/internal/amqp"
 	"guestlist/pkg/local/servicebus/servicebustest"
 )
 
@@ -112,6 +113,9 @@ func TestAQueueIsCreatedReadChangedAndDeleted(t *testing.T) {
 		t.Error(d)
 	}
 	fine[admin.DeleteQueueResponse](t)(c.DeleteQueue(ctx, "a/b", nil))
+	if counts := fine[*admin.GetQueueRuntimePropertiesResponse](t)(c.GetQueueRuntimeProperties(ctx, "a/b", nil)); counts != nil {
+		t.Errorf("still counted: %+v", counts)
+	}
 	if gone := fine[*admin.GetQueueResponse](t)(c.GetQueue(ctx, "a/b", nil)); gone != nil {
 		t.Errorf("still there: %+v", gone)
 	}
@@ -327,4 +331,55 @@ func TestAdministrationVerifiesTokens(t *testing.T) {
 		t.Errorf("without a token: %v, %v", res, err)
 	}
 	res.Body.Close()
+}
+
+func TestPremiumHasUnitsAndLargeMessages(t *testing.T) {
+	t.Parallel()
+	s, err := servicebus.Serve(servicebus.Config{Tier: servicebus.Premium})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	c, ctx := adminOf(t, s), t.Context()
+	n := fine[admin.GetNamespacePropertiesResponse](t)(c.GetNamespaceProperties(ctx, nil))
+	if n.SKU != "Premium" || n.MessagingUnits == nil || *n.MessagingUnits != 1 {
+		t.Errorf("%+v", n)
+	}
+	for name, want := range map[string]int64{"plain": 102400, "small": 2048} {
+		q := admin.QueueProperties{}
+		if name == "small" {
+			q.MaxMessageSizeInKilobytes = &want
+		}
+		made := fine[admin.CreateQueueResponse](t)(c.CreateQueue(ctx, name, &admin.CreateQueueOptions{Properties: &q}))
+		if got := *made.MaxMessageSizeInKilobytes; got != want {
+			t.Errorf("%s: %d KB, want %d", name, got, want)
+		}
+	}
+}
+
+// The SDK's tests of this pass without a detach too: they cannot see whether a link is the old one.
+func TestAdministrationDetachesLinks(t *testing.T) {
+	t.Parallel()
+	r, s := dial(t, 100)
+	c, ctx := adminOf(t, s), t.Context()
+	detached := func(condition string) {
+		t.Helper()
+		for range 3 {
+			if d := read[*amqp.Detach](r); !d.Closed || string(d.Error.Condition) != condition {
+				t.Errorf("%+v, want %s", d, condition)
+			}
+
+		}
+	}
+	attach := func(handle uint32) {
+		r.attachSender(handle, "q")
+		r.attachReceiver(handle+1, "q")
+		r.attachReceiver(handle+2, "q/$management")
+	}
+	attach(0)
+	fine[admin.UpdateQueueResponse](t)(c.UpdateQueue(ctx, "q", admin.QueueProperties{}, nil))
+	detached("amqp:link:detach-forced")
+	attach(3)
+	fine[admin.DeleteQueueResponse](t)(c.DeleteQueue(ctx, "q", nil))
+	detached("amqp:not-found")
 }
