@@ -88,7 +88,7 @@ func (c *conn) nodeFor(a *amqp.Attach, address string) (node, *amqp.Error) {
 	}
 	status := n.queue.Settings().Status
 	switch {
-	case n.serve != nil && !c.allows(n.path, ""):
+	case n.serve != nil && !c.allows(n.path+managementSuffix, ""):
 		return n, unauthorized(need, address)
 	case n.serve != nil:
 	case !c.allows(n.path, need):
@@ -187,6 +187,9 @@ func (l *link) close() {
 	}
 }
 
+// managementSuffix follows a queue's path in the address of its management. Clients put tokens for either.
+const managementSuffix = "/$management"
+
 // node is what a link can attach to: a queue, a queue's management or the token service.
 type node struct {
 	path  string // the queue's, in lower case
@@ -200,7 +203,7 @@ func (s *Server) resolve(address string) (node, bool) {
 	if path == "$cbs" {
 		return node{serve: serveCBS}, true
 	}
-	path, managed := strings.CutSuffix(path, "/$management")
+	path, managed := strings.CutSuffix(path, managementSuffix)
 	n := node{path: path, queue: s.broker.Lookup(path)}
 	if managed {
 		n.serve = n.manage

@@ -34,7 +34,7 @@ func (n node) manage(c *conn, r request) response {
 		return failure(501, "amqp:not-implemented", fmt.Sprintf("operation %q", r.operation))
 	case !isMap:
 		return badRequest("the body must be a map")
-	case !c.allows(n.path, operation.need):
+	case !c.allows(n.path+managementSuffix, operation.need):
 		e := unauthorized(operation.need, n.path)
 		return failure(401, e.Condition, e.Description)
 	}
