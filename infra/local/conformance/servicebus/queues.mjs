@@ -228,6 +228,12 @@ const cases = {
     await fails("MessagingEntityNotFound", () => client.createReceiver("topic", "subscription").receiveMessages(1));
     await assert.rejects(() => client.acceptSession(queue, "session"), /session/i);
   },
+
+  async "a wrong key"() {
+    const guest = new ServiceBusClient(connectionString.replace(/SharedAccessKey=[^;]*/, "SharedAccessKey=guessed"), { retryOptions: { maxRetries: 0 } });
+    await fails("UnauthorizedAccess", () => guest.createSender(queue).sendMessages({ body: "" }));
+    await guest.close();
+  },
 };
 
 for (const [name, run] of Object.entries(cases)) {
