@@ -19,7 +19,7 @@ import (
 )
 
 // asServer makes the test binary serve instead, so that benchmarks tell the server's own processor time and allocations
-// from the client's. Its value may name a file for a processor profile.
+// from the client's. Its value may name a file for a processor profile, and with ".allocs" behind it one of allocations.
 const asServer = "SERVICEBUS_TEST_SERVER"
 
 func TestMain(m *testing.M) {
@@ -47,6 +47,12 @@ func serveForBenchmarks(profile string) error {
 			return err
 		}
 		defer f.Close()
+		allocs, err := os.Create(profile + ".allocs")
+		if err != nil {
+			return err
+		}
+		defer allocs.Close()
+		defer pprof.Lookup("allocs").WriteTo(allocs, 0)
 		if err := pprof.StartCPUProfile(f); err != nil {
 			return err
 		}
