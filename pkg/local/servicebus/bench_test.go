@@ -9,9 +9,9 @@ import (
 	"os/exec"
 	"runtime"
 	"runtime/pprof"
+	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 
@@ -19,7 +19,7 @@ import (
 )
 
 // asServer makes the test binary serve instead, so that benchmarks tell the server's own processor time and allocations
-// from the client's. Its value may name a file for a processor profile.
+// from the client's. Its value may name a file for a processor profile, and with ".allocs" behind it one of allocations.
 const asServer = "SERVICEBUS_TEST_SERVER"
 
 func TestMain(m *testing.M) {
@@ -33,8 +33,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// serveForBenchmarks prints the connection string, then for each line that it reads the nanoseconds of processor time and
-// the allocations so far, until its input ends.
+// serveForBenchmarks prints the connection string, then for each line that it reads the nanoseconds of processor time, the
+// allocations so far and the bytes of live heap, until its input ends.
 func serveForBenchmarks(profile string) error {
 	s, err := servicebus.Serve(servicebus.Config{Queues: []servicebus.Queue{{Name: "q"}}})
 	if err != nil {
@@ -47,6 +47,12 @@ func serveForBenchmarks(profile string) error {
 			return err
 		}
 		defer f.Close()
+		allocs, err := os.Create(profile + ".allocs")
+		if err != nil {
+			return err
+		}
+		defer allocs.Close()
+		defer pprof.Lookup("allocs").WriteTo(allocs, 0)
 		if err := pprof.StartCPUProfile(f); err != nil {
 			return err
 		}
@@ -59,8 +65,11 @@ func serveForBenchmarks(profile string) error {
 			return err
 		}
 		var memory runtime.MemStats
+		if in.Text() == "collect" {
+			runtime.GC()
+		}
 		runtime.ReadMemStats(&memory)
-		fmt.Println(time.Duration(use.Utime.Nano()+use.Stime.Nano()).Nanoseconds(), memory.Mallocs)
+		fmt.Println(use.Utime.Nano()+use.Stime.Nano(), memory.Mallocs, memory.HeapAlloc)
 	}
 	return nil
 }
@@ -106,26 +115,29 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// use asks the server what it has used so far.
-func (s *bench) use() (nanoseconds, allocations int64) {
-	fmt.Fprintln(s.in)
-	_, err := fmt.Fscan(s.out, &nanoseconds, &allocations)
+// usage is what the server has used so far.
+type usage struct{ cpu, allocations, heap int64 }
+
+// use asks the server, which collects its garbage first if told so.
+func (s *bench) use(how string) (u usage) {
+	fmt.Fprintln(s.in, how)
+	_, err := fmt.Fscan(s.out, &u.cpu, &u.allocations, &u.heap)
 	must(s.B, err)
-	return nanoseconds, allocations
+	return u
 }
 
-// measure runs what b.N messages take. The numbers of "go test -bench" are the client's and the wall clock's.
+// measure runs what b.N messages take. The other numbers of "go test -bench" are the client's.
 func (s *bench) measure(run func(n int)) {
 	s.ReportAllocs()
-	cpu, allocs := s.use()
+	before := s.use("")
 	s.ResetTimer()
 	run(s.N)
 	s.StopTimer()
-	cpu2, allocs2 := s.use()
+	after := s.use("")
 	n := float64(s.N)
 	s.ReportMetric(n/s.Elapsed().Seconds(), "msg/s")
-	s.ReportMetric(float64(cpu2-cpu)/n, "server-cpu-ns/msg")
-	s.ReportMetric(float64(allocs2-allocs)/n, "server-allocs/msg")
+	s.ReportMetric(float64(after.cpu-before.cpu)/n, "server-cpu-ns/msg")
+	s.ReportMetric(float64(after.allocations-before.allocations)/n, "server-allocs/msg")
 }
 
 // send sends n messages of 500 bytes, 100 to a batch.
@@ -153,6 +165,26 @@ func (s *bench) receive(n int) {
 	}
 }
 
+// receiveAtOnce receives n messages and completes them, 64 at a time.
+func (s *bench) receiveAtOnce(n int) {
+	for n > 0 {
+		got, err := s.receiver.ReceiveMessages(s.Context(), min(1000, n), nil)
+		must(s.B, err)
+		var completing sync.WaitGroup
+		for i := range 64 {
+			completing.Go(func() {
+				for j := i; j < len(got); j += 64 {
+					if err := s.receiver.CompleteMessage(s.Context(), got[j], nil); err != nil {
+						s.Error(err)
+					}
+				}
+			})
+		}
+		completing.Wait()
+		n -= len(got)
+	}
+}
+
 func BenchmarkSendInBatches(b *testing.B) {
 	s := startBench(b)
 	s.measure(s.send)
@@ -162,4 +194,26 @@ func BenchmarkReceiveAndComplete(b *testing.B) {
 	s := startBench(b)
 	s.send(b.N)
 	s.measure(s.receive)
+}
+
+func BenchmarkReceiveAndCompleteAtOnce(b *testing.B) {
+	s := startBench(b)
+	s.send(b.N)
+	s.measure(s.receiveAtOnce)
+}
+
+// BenchmarkFlow sends, receives and completes, with 10,000 messages in the queue at most. It tells the server's live heap
+// after each million: run it with -benchtime 10000000x.
+func BenchmarkFlow(b *testing.B) {
+	s := startBench(b)
+	s.measure(func(n int) {
+		for done := 0; done < n; {
+			step := min(10_000, n-done)
+			s.send(step)
+			s.receiveAtOnce(step)
+			if done += step; done%1_000_000 == 0 {
+				b.Logf("%d messages: %d bytes of live heap", done, s.use("collect").heap)
+			}
+		}
+	})
 }

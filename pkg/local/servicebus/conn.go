@@ -2,6 +2,7 @@ package servicebus
 
 import (
 	"bufio"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -87,20 +88,35 @@ func (c *conn) signal() {
 	}
 }
 
-// push appends a frame for the writer; mu is locked.
+// push appends a frame for the writer; mu is locked. Who pushes besides the reader must signal.
 func (c *conn) push(channel uint16, p amqp.Performative) {
 	c.out = amqp.AppendFrame(c.out, amqp.Frame{Channel: channel}, p)
-	c.signal()
+}
+
+// hasFrame tells whether the next frame was read already: then the writer is not woken for the answers to this one alone.
+func (c *conn) hasFrame() bool {
+	if c.in.Buffered() < 4 {
+		return false
+	}
+	size, err := c.in.Peek(4)
+	return err == nil && int64(binary.BigEndian.Uint32(size)) <= int64(c.in.Buffered())
 }
 
 // readAll handles frames until the connection ends. A client that breaks the protocol is told so with a close frame.
 func (c *conn) readAll() error {
 	buf := make([]byte, maxFrame)
+	var deadline time.Time
 	for {
-		c.net.SetReadDeadline(time.Now().Add(2 * idleTimeout))
+		if now := time.Now(); now.After(deadline.Add(-idleTimeout)) {
+			deadline = now.Add(2 * idleTimeout)
+			c.net.SetReadDeadline(deadline)
+		}
 		f, err := amqp.ReadFrame(c.in, maxFrame, buf)
 		if err == nil {
 			err = c.handle(f)
+		}
+		if !c.hasFrame() {
+			c.signal()
 		}
 		if err == nil {
 			continue
@@ -124,6 +140,7 @@ func (c *conn) handle(f amqp.Frame) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for len(c.out) > maxBacklog && !c.ended {
+		c.signal()
 		c.room.Wait()
 	}
 	switch p := p.(type) {

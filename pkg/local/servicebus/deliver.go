@@ -95,14 +95,15 @@ const (
 func appendMessage(b []byte, m broker.Message) []byte {
 	out := *m.Content
 	out.DeliveryCount = m.DeliveryCount
-	out.Annotations = out.Annotations.Add(annEnqueued, amqp.TimestampOf(m.Enqueued)).Add(annSequence, m.Sequence)
+	own := append(make(amqp.Map, 0, 4), amqp.Pair{Key: annEnqueued, Value: amqp.TimestampOf(m.Enqueued)}, amqp.Pair{Key: annSequence, Value: m.Sequence})
 	if m.Token != (broker.Token{}) {
-		out.Annotations = out.Annotations.Add(annLockedUntil, amqp.TimestampOf(m.LockedUntil))
+		own = append(own, amqp.Pair{Key: annLockedUntil, Value: amqp.TimestampOf(m.LockedUntil)})
 		out.DeliveryAnnotations = out.DeliveryAnnotations.With(annLockToken, m.Token)
 	}
 	if m.State != broker.Active {
-		out.Annotations = out.Annotations.Add(annState, int32(m.State))
+		own = append(own, amqp.Pair{Key: annState, Value: int32(m.State)})
 	}
+	out.Annotations = out.Annotations.Add(own...)
 	return out.Append(b)
 }
 

@@ -149,6 +149,7 @@ func (l *link) hinder(f *Fault, do func(), refuse func(*amqp.Error)) {
 			defer c.mu.Unlock()
 			if !c.ended && !l.gone {
 				do()
+				c.signal()
 			}
 		})
 	default:

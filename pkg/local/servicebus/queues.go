@@ -131,4 +131,5 @@ func (c *conn) detach(q *broker.Queue, why *amqp.Error) {
 			}
 		}
 	}
+	c.signal()
 }

@@ -98,11 +98,12 @@ func Batch(b []byte) ([][]byte, error) {
 	r := reader{b: b}
 	for len(r.b) > 0 && r.err == nil {
 		if s := r.skip(); r.err == nil && section(s) == secData {
-			data, ok := (&reader{b: s[3:]}).value().([]byte)
-			if !ok {
+			in := reader{b: s[3:]}
+			code := in.code()
+			if code&0xef != 0xa0 {
 				r.fail("a data section holds no binary")
 			}
-			all = append(all, data)
+			all = append(all, in.take(in.length(code)))
 		}
 	}
 	return all, r.err

@@ -19,13 +19,7 @@ func Pack(elements ...any) Packed {
 }
 
 // PackMap packs a map.
-func PackMap(m Map) Packed {
-	p := Packed{count: 2 * len(m)}
-	for _, e := range m {
-		p.wire = Append(Append(p.wire, e.Key), e.Value)
-	}
-	return p
-}
+func PackMap(m Map) Packed { return Packed{}.Add(m...) }
 
 // packed reads a section that holds a list or a map, as the constructor says.
 func (r *reader) packed(want byte) Packed {
@@ -88,14 +82,18 @@ func (p Packed) Without(keys ...string) Packed {
 	return out
 }
 
-// Add returns a map with one more key, a string or a symbol that is not there yet.
-func (p Packed) Add(key, value any) Packed {
-	return Packed{p.count + 2, Append(Append(slices.Clip(p.wire), key), value)}
+// Add returns a map with more keys, strings or symbols that are not there yet.
+func (p Packed) Add(more ...Pair) Packed {
+	out := Packed{p.count + 2*len(more), append(make([]byte, 0, len(p.wire)+40*len(more)), p.wire...)}
+	for _, e := range more {
+		out.wire = Append(Append(out.wire, e.Key), e.Value)
+	}
+	return out
 }
 
 // With returns a map in which the key, a string or a symbol, has the value.
 func (p Packed) With(key, value any) Packed {
-	return p.Without(textOf(key)).Add(key, value)
+	return p.Without(textOf(key)).Add(Pair{key, value})
 }
 
 func (p Packed) appendMap(b []byte, section byte) []byte {

@@ -149,12 +149,14 @@ func (q *Queue) Send(messages ...*amqp.Message) ([]int64, error) {
 }
 
 func (q *Queue) add(m *amqp.Message, now time.Time) int64 {
-	if m.ID() == "" {
-		m.SetID(newID())
+	id := m.ID()
+	if id == "" {
+		id = newID()
+		m.SetID(id)
 	}
 	q.sequence++
 	q.totals.Sent++
-	if q.history.seen(m.ID(), now, q.opts.DuplicateWindow) {
+	if q.history.seen(id, now, q.opts.DuplicateWindow) {
 		q.totals.DuplicatesDropped++
 		return q.sequence
 	}
