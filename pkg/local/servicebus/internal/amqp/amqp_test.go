@@ -168,7 +168,93 @@ func TestMessagesComeBackAsTheyWere(t *testing.T) {
 	}
 }
 
-// What decodes must encode to something that decodes to the same.
+func TestElementsOfArraysAndLists(t *testing.T) {
+	t.Parallel()
+	longs := []int64{1, -2, 1 << 40}
+	for name, v := range map[string]any{"array": amqp.ArrayOf(longs), "list": amqp.List{int64(1), int64(-2), int64(1 << 40)}} {
+		got, ok := amqp.Elements[int64](v)
+		if d := cmp.Diff(longs, got); d != "" || !ok {
+			t.Errorf("%s: %v %s", name, ok, d)
+		}
+	}
+	if got, ok := amqp.Elements[int64](raw("e0040255" + "01ff")); !ok || !cmp.Equal(got, []int64{1, -1}) { // as other clients write it
+		t.Errorf("%v %v", got, ok)
+	}
+	for _, v := range []any{nil, "text", amqp.Map{}, amqp.ArrayOf([]string{"a"}), amqp.List{int64(1), "a"}, raw("723fc00000"),
+		raw("e00603" + "00a30164" + "40"), raw("e0060172" + "3fc00000")} {
+		if got, ok := amqp.Elements[int64](v); ok {
+			t.Errorf("%v has the elements %v", v, got)
+		}
+	}
+}
+
+func TestSourcesAndTargetsTellAddressAndFilter(t *testing.T) {
+	t.Parallel()
+	filters := amqp.Map{{Key: amqp.Symbol("com.microsoft:session-filter"), Value: raw("00a30173" + "a10169")}}
+	source := amqp.Raw(amqp.Append([]byte{0x00, 0x53, 0x28}, amqp.List{"q", nil, nil, nil, nil, nil, nil, filters}))
+	if a, f := amqp.Address(source), amqp.Filter(source, "com.microsoft:session-filter"); a != "q" || f == nil {
+		t.Errorf("%q %v", a, f)
+	}
+	for _, v := range []any{nil, amqp.List{"q"}, raw("005328" + "45"), raw("005328" + "40"), raw("a10171")} {
+		if a, f := amqp.Address(v), amqp.Filter(v, "x"); a != "" || f != nil {
+			t.Errorf("%v: %q %v", v, a, f)
+		}
+	}
+}
+
+func TestPackedMapsChangeLikeMaps(t *testing.T) {
+	t.Parallel()
+	m := amqp.Map{{Key: "a", Value: int64(1)}, {Key: amqp.Symbol("b"), Value: "x"}, {Key: int64(3), Value: nil}}
+	p := amqp.PackMap(m)
+	for name, c := range map[string]struct {
+		got  amqp.Packed
+		want amqp.Map
+	}{
+		"unchanged": {p, m},
+		"added":     {p.Add(amqp.Pair{Key: "c", Value: true}), append(m[:3:3], amqp.Pair{Key: "c", Value: true})},
+		"replaced":  {p.With("a", "new"), amqp.Map{m[1], m[2], {Key: "a", Value: "new"}}},
+		"without":   {p.Without("a", "b", "nothing"), m[2:]},
+	} {
+		if d := cmp.Diff(c.want, c.got.Map()); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+	}
+}
+
+func TestMessageIDsOfAnyTypeAndNone(t *testing.T) {
+	t.Parallel()
+	for want, m := range map[string]*amqp.Message{"": {}, "7": {Properties: amqp.Pack(uint64(7))}, "id": {Properties: amqp.Pack("id", "user")}} {
+		if got := m.ID(); got != want {
+			t.Errorf("id %q, want %q", got, want)
+		}
+		m.SetID("new")
+		if m.ID() != "new" {
+			t.Errorf("id %q", m.ID())
+		}
+	}
+}
+
+// size is about the memory that a decoded value takes.
+func size(v any) int {
+	n := 16
+	switch v := v.(type) {
+	case string:
+		n += len(v)
+	case amqp.Symbol:
+		n += len(v)
+	case amqp.List:
+		for _, e := range v {
+			n += size(e)
+		}
+	case amqp.Map:
+		for _, p := range v {
+			n += size(p.Key) + size(p.Value)
+		}
+	}
+	return n
+}
+
+// What decodes must encode to something that decodes to the same, and take no more than a small multiple of its bytes.
 func FuzzDecode(f *testing.F) {
 	for _, v := range values() {
 		f.Add(amqp.Append(nil, v))
@@ -178,6 +264,12 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			return
 		}
+		if n := size(v); n > 64*len(b) {
+			t.Errorf("%d bytes became %d", len(b), n)
+		}
+		amqp.Elements[int64](v)
+		amqp.Address(v)
+		amqp.Filter(v, "f")
 		once := amqp.Append(nil, v)
 		again, rest, err := amqp.Decode(once)
 		if err != nil || len(rest) != 0 {
@@ -217,6 +309,25 @@ func FuzzFrame(f *testing.F) {
 	})
 }
 
+func FuzzBatch(f *testing.F) {
+	one := full().Append(nil)
+	f.Add(append(amqp.Append([]byte{0x00, 0x53, 0x75}, one), amqp.Append([]byte{0x00, 0x53, 0x75}, one)...))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		all, err := amqp.Batch(b)
+		if err != nil {
+			return
+		}
+		total := 0
+		for _, m := range all {
+			total += len(m)
+			amqp.ParseMessage(m)
+		}
+		if total > len(b) {
+			t.Errorf("%d bytes hold messages of %d", len(b), total)
+		}
+	})
+}
+
 func FuzzMessage(f *testing.F) {
 	f.Add(full().Append(nil))
 	f.Add((&amqp.Message{}).Append(nil))
@@ -227,6 +338,10 @@ func FuzzMessage(f *testing.F) {
 		}
 		m.Value()
 		m.ID()
+		m.ReplyTo()
+		if changed := m.Application.With("k", "v"); changed.Get("k") != "v" {
+			t.Errorf("%x: the property k is %v", b, changed.Get("k"))
+		}
 		once := m.Append(nil)
 		again, err := amqp.ParseMessage(once)
 		if err != nil {

@@ -134,5 +134,11 @@ func appendField(b []byte, f reflect.Value) []byte {
 		}
 		f = f.Elem()
 	}
+	switch f.Kind() { // the most frequent kinds, without the allocation that Interface makes
+	case reflect.Bool:
+		return Append(b, f.Bool())
+	case reflect.Uint32:
+		return Append(b, uint32(f.Uint()))
+	}
 	return Append(b, f.Interface())
 }
