@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/rand"
 	"encoding/json"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"net/http"
@@ -23,15 +22,15 @@ func (s *Server) Admin() http.Handler {
 			s.health(w)
 			return
 		}
-		status, body, err := s.administer(r)
+		status, answer, err := s.administer(r)
 		if err != nil {
-			status, body = refusal(r, err)
+			status, answer = refusal(r, err)
 			s.log.Warn("administration refused", "method", r.Method, "path", r.URL.Path, "status", status, "why", err)
 		}
 		w.Header().Set("Content-Type", "application/xml; charset=utf-8")
 		w.WriteHeader(status)
-		if body != nil {
-			_ = xml.NewEncoder(w).Encode(body) // the client left
+		if answer.name != "" {
+			_ = documents.ExecuteTemplate(w, answer.name, answer.data) // the client left
 		}
 	})
 }
@@ -49,71 +48,76 @@ func (s *Server) health(w http.ResponseWriter) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"status": word, "queues": len(s.broker.Queues())}) // the client left
 }
 
-// administer answers one request with a status and what goes into the body.
-func (s *Server) administer(r *http.Request) (status int, body any, err error) {
+// administer answers one request with a status and a document.
+func (s *Server) administer(r *http.Request) (status int, answer document, err error) {
 	path := strings.Trim(r.URL.Path, "/")
 	if err := notQueues(path); err != nil {
-		return 0, nil, err
+		return 0, document{}, err
 	}
 	found, there := s.Queue(path)
 	if err := s.mayAdminister(r, there); err != nil {
-		return 0, nil, err
+		return 0, document{}, err
 	}
 	switch {
 	case r.Method == http.MethodGet && strings.EqualFold(path, "$namespaceinfo"):
-		return http.StatusOK, s.namespaceEntry(r), nil
+		return http.StatusOK, document{"entry", entryData{Self: address(r, path), Title: r.Host, Host: r.Host, Created: s.started,
+			Updated: s.started, Tier: s.tier}}, nil
 	case r.Method == http.MethodGet && strings.EqualFold(path, "$Resources/Queues"):
 		return s.list(r)
 	case r.Method == http.MethodGet && there:
-		return http.StatusOK, s.queueEntry(r, found), nil
+		return http.StatusOK, document{"entry", s.entryOf(r, found)}, nil
 	case r.Method == http.MethodGet:
-		return http.StatusOK, publicFeed(r), nil // the service lists what the public may see: nothing
+		// The service lists what the public may see: nothing.
+		return http.StatusOK, document{"feed", feedData{Title: "Publicly Listed Services", Self: r.URL.String(), Now: time.Now()}}, nil
 	case r.Method == http.MethodPut && r.Header.Get("If-Match") == "":
 		return s.put(r, Queue{Name: path}, http.StatusCreated, s.CreateQueue)
 	case r.Method == http.MethodPut && there:
 		return s.put(r, found.Queue, http.StatusOK, s.UpdateQueue)
 	case r.Method == http.MethodPut:
-		return 0, nil, ErrQueueNotFound
+		return 0, document{}, ErrQueueNotFound
 	case r.Method == http.MethodDelete:
-		return http.StatusOK, nil, s.DeleteQueue(path)
+		return http.StatusOK, document{}, s.DeleteQueue(path)
 	}
-	return 0, nil, &adminError{http.StatusMethodNotAllowed, 40500, r.Method + " is not allowed."}
+	return 0, document{}, &adminError{http.StatusMethodNotAllowed, 40500, r.Method + " is not allowed."}
 }
 
 // put reads a description and creates or updates the queue. What cannot be changed stays as it is in old, where the
 // client leaves it open.
-func (s *Server) put(r *http.Request, old Queue, status int, act func(Queue) (QueueInfo, error)) (int, any, error) {
+func (s *Server) put(r *http.Request, old Queue, status int, act func(Queue) (QueueInfo, error)) (int, document, error) {
 	d, err := readDescription(r)
 	if err != nil {
-		return 0, nil, err
+		return 0, document{}, err
 	}
 	q, err := d.settings(old, status == http.StatusCreated)
 	if err != nil {
-		return 0, nil, err
+		return 0, document{}, err
 	}
 	info, err := act(q)
 	if err != nil {
-		return 0, nil, err
+		return 0, document{}, err
 	}
-	return status, s.queueEntry(r, info), nil
+	return status, document{"entry", s.entryOf(r, info)}, nil
 }
 
 // pageSize is how many queues a list holds unless the client says otherwise, and at most.
 const pageSize = 100
 
-func (s *Server) list(r *http.Request) (int, any, error) {
+func (s *Server) list(r *http.Request) (int, document, error) {
 	query := r.URL.Query()
 	skip, err := strconv.Atoi(cmp.Or(query.Get("$skip"), "0"))
 	top, err2 := strconv.Atoi(cmp.Or(query.Get("$top"), strconv.Itoa(pageSize)))
 	if err != nil || err2 != nil || skip < 0 || top < 1 {
-		return 0, nil, &adminError{http.StatusBadRequest, 40000, "$skip must be a number from 0, $top one from 1."}
+		return 0, document{}, &adminError{http.StatusBadRequest, 40000, "Bad Request. $skip must be a number from 0, $top one from 1."}
 	}
-	all, next := s.Queues(), ""
+	all, feed := s.Queues(), feedData{Title: "Queues", Self: r.URL.String(), Now: time.Now()}
 	end := min(skip+min(top, pageSize), len(all))
 	if end < len(all) {
-		next = fmt.Sprintf("%s&$skip=%d&$top=%d", address(r, "$Resources/Queues", query.Get("api-version")), end, top)
+		feed.Next = fmt.Sprintf("%s&$skip=%d&$top=%d", address(r, "$Resources/Queues"), end, top)
 	}
-	return http.StatusOK, s.queueFeed(r, all[min(skip, end):end], next), nil
+	for _, q := range all[min(skip, end):end] {
+		feed.Entries = append(feed.Entries, s.entryOf(r, q))
+	}
+	return http.StatusOK, document{"feed", feed}, nil
 }
 
 // notQueues refuses what would be a topic, a subscription, a rule or a WebSocket.
@@ -159,7 +163,7 @@ func (e *adminError) Error() string { return e.text }
 const more = "To know more visit https://aka.ms/sbResourceMgrExceptions. "
 
 // refusal makes an error what clients expect to read.
-func refusal(r *http.Request, err error) (int, any) {
+func refusal(r *http.Request, err error) (int, document) {
 	e, ok := errors.AsType[*adminError](err)
 	switch {
 	case ok:
@@ -177,6 +181,7 @@ func refusal(r *http.Request, err error) (int, any) {
 	if e.sub != 0 {
 		detail = fmt.Sprintf("SubCode=%d. %s", e.sub, e.text)
 	}
-	return e.status, atomError{Code: e.status, Detail: fmt.Sprintf("%s TrackingId:%s_G0, SystemTracker:%s:%s, Timestamp:%s", detail,
-		rand.Text(), r.Host, strings.Trim(r.URL.Path, "/"), time.Now().UTC().Format("2006-01-02T15:04:05"))}
+	detail += fmt.Sprintf(" TrackingId:%s_G0, SystemTracker:%s:%s, Timestamp:%s", rand.Text(), r.Host, strings.Trim(r.URL.Path, "/"),
+		time.Now().UTC().Format("2006-01-02T15:04:05"))
+	return e.status, document{"error", map[string]any{"Code": e.status, "Detail": detail}}
 }

@@ -2,150 +2,114 @@ package servicebus
 
 import (
 	"encoding/xml"
+	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
+	"text/template"
 	"time"
 )
 
-// The Atom documents of administration. Fields are pointers where a client may leave them open, and come in the order of
-// the service.
+// documents are what administration answers with: entries, feeds of them, and errors. Elements have the service's order
+// and prefixes, on which clients rely. What a client may have written goes through x.
+var documents = template.Must(template.New("").Funcs(template.FuncMap{"x": escape, "stamp": stamp,
+	"iso": func(d time.Duration) string { return duration(d).String() },
+	"sum": func(n ...int) (all int) {
+		for _, n := range n {
+			all += n
+		}
+		return all
+	},
+}).Parse(`
+{{- define "error"}}<Error><Code>{{.Code}}</Code><Detail>{{x .Detail}}</Detail></Error>{{end}}
 
-type atomFeed struct {
-	XMLName xml.Name    `xml:"http://www.w3.org/2005/Atom feed"`
-	Title   atomText    `xml:"title"`
-	ID      string      `xml:"id"`
-	Updated string      `xml:"updated"`
-	Links   []atomLink  `xml:"link"`
-	Entries []atomEntry `xml:"entry"`
+{{- define "feed"}}<feed xmlns="http://www.w3.org/2005/Atom">
+<title type="text">{{.Title}}</title><id>{{x .Self}}</id><updated>{{stamp .Now}}</updated><link rel="self" href="{{x .Self}}"/>
+{{with .Next}}<link rel="next" href="{{x .}}"/>{{end}}
+{{range .Entries}}{{template "entry" .}}{{end}}</feed>{{end}}
+
+{{- define "entry"}}<entry xmlns="http://www.w3.org/2005/Atom">
+<id>{{x .Self}}</id><title type="text">{{x .Title}}</title><published>{{stamp .Created}}</published><updated>{{stamp .Updated}}</updated>
+<author><name>{{x .Host}}</name></author><link rel="self" href="{{x .Self}}"/>
+<content type="application/xml">{{if .Queue}}{{template "queue" .}}{{else}}{{template "namespace" .}}{{end}}</content></entry>
+{{end}}
+
+{{- define "namespace"}}<NamespaceInfo xmlns="http://schemas.microsoft.com/netservices/2010/10/servicebus/connect">
+<CreatedTime>{{stamp .Created}}</CreatedTime><MessagingSKU>{{.Tier}}</MessagingSKU>
+{{if eq .Tier "Premium"}}<MessagingUnits>1</MessagingUnits>{{end}}
+<ModifiedTime>{{stamp .Updated}}</ModifiedTime><Name>{{x .Host}}</Name><NamespaceType>Messaging</NamespaceType>
+</NamespaceInfo>{{end}}
+
+{{- define "queue"}}{{$all := .}}{{with .Queue}}<QueueDescription xmlns="http://schemas.microsoft.com/netservices/2010/10/servicebus/connect" xmlns:i="http://www.w3.org/2001/XMLSchema-instance">
+<LockDuration>{{iso .LockDuration}}</LockDuration>
+<MaxSizeInMegabytes>{{.MaxSizeMegabytes}}</MaxSizeInMegabytes>
+<RequiresDuplicateDetection>{{gt .DuplicateWindow 0}}</RequiresDuplicateDetection>
+<RequiresSession>false</RequiresSession>
+<DefaultMessageTimeToLive>{{iso .DefaultTTL}}</DefaultMessageTimeToLive>
+<DeadLetteringOnMessageExpiration>{{.DeadLetterExpired}}</DeadLetteringOnMessageExpiration>
+<DuplicateDetectionHistoryTimeWindow>{{if .DuplicateWindow}}{{iso .DuplicateWindow}}{{else}}PT10M{{end}}</DuplicateDetectionHistoryTimeWindow>
+<MaxDeliveryCount>{{.MaxDeliveryCount}}</MaxDeliveryCount>
+<EnableBatchedOperations>{{not .Unbatched}}</EnableBatchedOperations>
+<SizeInBytes>{{.Bytes}}</SizeInBytes>
+<MessageCount>{{sum .Stats.Active .Stats.Scheduled .Stats.Deferred .Stats.DeadLettered}}</MessageCount>
+<IsAnonymousAccessible>false</IsAnonymousAccessible>
+<AuthorizationRules>{{range .Keys}}<AuthorizationRule i:type="SharedAccessAuthorizationRule">
+<ClaimType>SharedAccessKey</ClaimType><ClaimValue>None</ClaimValue>
+<Rights>{{range .Rights}}<AccessRights>{{x .}}</AccessRights>{{end}}</Rights>
+<KeyName>{{x .Name}}</KeyName><PrimaryKey>{{x .Key}}</PrimaryKey><SecondaryKey>{{x .Secondary}}</SecondaryKey>
+</AuthorizationRule>{{end}}</AuthorizationRules>
+<Status>{{.Status}}</Status>
+{{with .UserMetadata}}<UserMetadata>{{x .}}</UserMetadata>{{end}}
+<CreatedAt>{{stamp .Created}}</CreatedAt><UpdatedAt>{{stamp .Updated}}</UpdatedAt><AccessedAt>{{stamp .Accessed}}</AccessedAt>
+<SupportOrdering>true</SupportOrdering>
+<CountDetails xmlns:d2p1="http://schemas.microsoft.com/netservices/2011/06/servicebus">
+<d2p1:ActiveMessageCount>{{.Stats.Active}}</d2p1:ActiveMessageCount>
+<d2p1:DeadLetterMessageCount>{{.Stats.DeadLettered}}</d2p1:DeadLetterMessageCount>
+<d2p1:ScheduledMessageCount>{{.Stats.Scheduled}}</d2p1:ScheduledMessageCount>
+<d2p1:TransferMessageCount>0</d2p1:TransferMessageCount>
+<d2p1:TransferDeadLetterMessageCount>0</d2p1:TransferDeadLetterMessageCount>
+</CountDetails>
+<AutoDeleteOnIdle>{{iso .AutoDeleteOnIdle}}</AutoDeleteOnIdle>
+<EnablePartitioning>{{.Partitioned}}</EnablePartitioning>
+<EntityAvailabilityStatus>Available</EntityAvailabilityStatus>
+<EnableExpress>false</EnableExpress>
+<MaxMessageSizeInKilobytes>{{or .MaxMessageKilobytes $all.Kilobytes}}</MaxMessageSizeInKilobytes>
+</QueueDescription>{{end}}{{end}}`))
+
+// document is one of the documents, by name, with what it tells.
+type document struct {
+	name string
+	data any
 }
 
-type atomEntry struct {
-	XMLName   xml.Name    `xml:"http://www.w3.org/2005/Atom entry"`
-	ID        string      `xml:"id"`
-	Title     atomText    `xml:"title"`
-	Published string      `xml:"published"`
-	Updated   string      `xml:"updated"`
-	Author    string      `xml:"author>name"`
-	Link      atomLink    `xml:"link"`
-	Content   atomContent `xml:"content"`
+// feedData is for a list. Next is where the next page is, if there is one.
+type feedData struct {
+	Title, Self, Next string
+	Now               time.Time
+	Entries           []entryData
 }
 
-type atomText struct {
-	Type string `xml:"type,attr"`
-	Text string `xml:",chardata"`
+// entryData is for the namespace or, if there is one, a queue.
+type entryData struct {
+	Self, Title, Host string
+	Created, Updated  time.Time
+	Queue             *QueueInfo
+	Tier              Tier
+	Kilobytes         int // of a message, unless the queue says otherwise
 }
 
-type atomLink struct {
-	Rel  string `xml:"rel,attr"`
-	Href string `xml:"href,attr"`
+func (s *Server) entryOf(r *http.Request, q QueueInfo) entryData {
+	return entryData{Self: address(r, q.Name), Title: q.Name, Host: r.Host, Created: q.Created, Updated: q.Updated, Queue: &q,
+		Kilobytes: s.tier.maxMessage() >> 10}
 }
 
-type atomContent struct {
-	Type        string `xml:"type,attr"`
-	Description any
-}
-
-type atomError struct {
-	XMLName xml.Name `xml:"Error"`
-	Code    int
-	Detail  string
-}
-
-// schema is the namespace of the descriptions.
-const schema = "http://schemas.microsoft.com/netservices/2010/10/servicebus/connect"
-
-type namespaceInfo struct {
-	XMLName        xml.Name `xml:"http://schemas.microsoft.com/netservices/2010/10/servicebus/connect NamespaceInfo"`
-	CreatedTime    string
-	MessagingSKU   Tier
-	MessagingUnits *int `xml:",omitempty"` // Premium has some
-	ModifiedTime   string
-	Name           string
-	NamespaceType  string
-}
-
-// authorizationRule is a key of the queue's own.
-type authorizationRule struct {
-	Type         string `xml:"i:type,attr"`
-	ClaimType    string
-	ClaimValue   string
-	Rights       []Right `xml:"Rights>AccessRights"`
-	KeyName      string
-	PrimaryKey   string
-	SecondaryKey string
-}
-
-type queueDescription struct {
-	XMLName                             xml.Name
-	Instance                            string `xml:"xmlns:i,attr"`
-	LockDuration                        *duration
-	MaxSizeInMegabytes                  *int
-	RequiresDuplicateDetection          *bool
-	RequiresSession                     *bool
-	DefaultMessageTimeToLive            *duration
-	DeadLetteringOnMessageExpiration    *bool
-	DuplicateDetectionHistoryTimeWindow *duration
-	MaxDeliveryCount                    *int
-	EnableBatchedOperations             *bool
-	SizeInBytes                         int64
-	MessageCount                        int
-	IsAnonymousAccessible               bool
-	AuthorizationRules                  []authorizationRule `xml:"AuthorizationRules>AuthorizationRule"`
-	Status                              *QueueStatus
-	ForwardTo                           *string `xml:",omitempty"`
-	UserMetadata                        *string `xml:",omitempty"`
-	CreatedAt, UpdatedAt, AccessedAt    string
-	SupportOrdering                     bool
-	CountDetails                        *countDetails
-	AutoDeleteOnIdle                    *duration
-	EnablePartitioning                  *bool
-	EntityAvailabilityStatus            string
-	ForwardDeadLetteredMessagesTo       *string `xml:",omitempty"`
-	EnableExpress                       bool
-	MaxMessageSizeInKilobytes           *int
-}
-
-// countDetails has a namespace of its own. Its prefix is written out: the JavaScript client looks for the declaration.
-type countDetails struct {
-	Schema             string `xml:"xmlns:d2p1,attr"`
-	Active             int    `xml:"d2p1:ActiveMessageCount"`
-	DeadLetter         int    `xml:"d2p1:DeadLetterMessageCount"`
-	Scheduled          int    `xml:"d2p1:ScheduledMessageCount"`
-	Transfer           int    `xml:"d2p1:TransferMessageCount"`
-	TransferDeadLetter int    `xml:"d2p1:TransferDeadLetterMessageCount"`
-}
-
-// describe writes down what there is to know about a queue.
-func (s *Server) describe(q QueueInfo) queueDescription {
-	no, batched := false, !q.Unbatched
-	detects, window, size := q.DuplicateWindow > 0, duration(q.DuplicateWindow), q.MaxMessageKilobytes
-	if !detects {
-		window = duration(10 * time.Minute)
+// address is the URL of an entity as the client wrote it: clients read names from it.
+func address(r *http.Request, path string) string {
+	u := url.URL{Scheme: "http", Host: r.Host, Path: "/" + path, RawQuery: "api-version=" + url.QueryEscape(r.URL.Query().Get("api-version"))}
+	if r.TLS != nil {
+		u.Scheme = "https"
 	}
-	if size == 0 {
-		size = s.tier.maxMessage() >> 10
-	}
-	d := queueDescription{
-		XMLName: xml.Name{Space: schema, Local: "QueueDescription"}, Instance: "http://www.w3.org/2001/XMLSchema-instance",
-		LockDuration: new(duration(q.LockDuration)), MaxSizeInMegabytes: &q.MaxSizeMegabytes, RequiresDuplicateDetection: &detects,
-		RequiresSession: &no, DefaultMessageTimeToLive: new(duration(q.DefaultTTL)),
-		DeadLetteringOnMessageExpiration: &q.DeadLetterExpired, DuplicateDetectionHistoryTimeWindow: &window,
-		MaxDeliveryCount: &q.MaxDeliveryCount, EnableBatchedOperations: &batched,
-		SizeInBytes: q.Bytes, MessageCount: q.Stats.Active + q.Stats.Scheduled + q.Stats.Deferred + q.Stats.DeadLettered,
-		Status: &q.Status, CreatedAt: stamp(q.Created), UpdatedAt: stamp(q.Updated), AccessedAt: stamp(q.Accessed), SupportOrdering: true,
-		CountDetails: &countDetails{Schema: "http://schemas.microsoft.com/netservices/2011/06/servicebus", Active: q.Stats.Active,
-			DeadLetter: q.Stats.DeadLettered, Scheduled: q.Stats.Scheduled},
-		AutoDeleteOnIdle: new(duration(q.AutoDeleteOnIdle)), EnablePartitioning: &q.Partitioned, EntityAvailabilityStatus: "Available",
-		MaxMessageSizeInKilobytes: &size,
-	}
-	for _, k := range q.Keys {
-		d.AuthorizationRules = append(d.AuthorizationRules, authorizationRule{"SharedAccessAuthorizationRule", "SharedAccessKey", "None",
-			k.Rights, k.Name, k.Key, k.Secondary})
-	}
-	if q.UserMetadata != "" {
-		d.UserMetadata = &q.UserMetadata
-	}
-	return d
+	return u.String()
 }
 
 // stamp writes a time; what has not been yet is the year 1 without a zone.
@@ -156,48 +120,8 @@ func stamp(t time.Time) string {
 	return t.UTC().Format(time.RFC3339Nano)
 }
 
-func (s *Server) namespaceEntry(r *http.Request) atomEntry {
-	started := stamp(s.started)
-	info := namespaceInfo{CreatedTime: started, MessagingSKU: s.tier, ModifiedTime: started, Name: r.Host, NamespaceType: "Messaging"}
-	if s.tier == Premium {
-		info.MessagingUnits = new(1)
-	}
-	return entryOf(r, "$namespaceinfo", r.Host, s.started, s.started, info)
-}
-
-func (s *Server) queueEntry(r *http.Request, q QueueInfo) atomEntry {
-	return entryOf(r, q.Name, q.Name, q.Created, q.Updated, s.describe(q))
-}
-
-func entryOf(r *http.Request, path, title string, published, updated time.Time, description any) atomEntry {
-	self := address(r, path, r.URL.Query().Get("api-version"))
-	return atomEntry{ID: self, Title: atomText{"text", title}, Published: stamp(published), Updated: stamp(updated), Author: r.Host,
-		Link: atomLink{"self", self}, Content: atomContent{"application/xml", description}}
-}
-
-// queueFeed lists queues. A client that does not count asks for the next page where the link says.
-func (s *Server) queueFeed(r *http.Request, queues []QueueInfo, next string) atomFeed {
-	f := atomFeed{Title: atomText{"text", "Queues"}, ID: r.URL.String(), Updated: stamp(time.Now()), Links: []atomLink{{"self", r.URL.String()}}}
-	if next != "" {
-		f.Links = append(f.Links, atomLink{"next", next})
-	}
-	for _, q := range queues {
-		f.Entries = append(f.Entries, s.queueEntry(r, q))
-	}
-	return f
-}
-
-// publicFeed is what the service answers where nothing is: what the public may see.
-func publicFeed(r *http.Request) atomFeed {
-	return atomFeed{Title: atomText{"text", "Publicly Listed Services"}, ID: r.URL.String(), Updated: stamp(time.Now()),
-		Links: []atomLink{{"self", r.URL.String()}}}
-}
-
-// address is the URL of an entity as the client wrote it, so that a name can be read from it.
-func address(r *http.Request, path, version string) string {
-	u := url.URL{Scheme: "http", Host: r.Host, Path: "/" + path, RawQuery: "api-version=" + url.QueryEscape(version)}
-	if r.TLS != nil {
-		u.Scheme = "https"
-	}
-	return u.String()
+func escape(text any) (string, error) {
+	var b strings.Builder
+	err := xml.EscapeText(&b, fmt.Append(nil, text))
+	return b.String(), err
 }

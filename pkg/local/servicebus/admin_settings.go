@@ -8,6 +8,22 @@ import (
 	"time"
 )
 
+// queueDescription is what a client asks for. What it leaves open is nil.
+type queueDescription struct {
+	XMLName                                                         xml.Name
+	LockDuration, DefaultMessageTimeToLive, AutoDeleteOnIdle        *duration
+	DuplicateDetectionHistoryTimeWindow                             *duration
+	RequiresDuplicateDetection, RequiresSession, EnablePartitioning *bool
+	DeadLetteringOnMessageExpiration, EnableBatchedOperations       *bool
+	MaxSizeInMegabytes, MaxDeliveryCount, MaxMessageSizeInKilobytes *int
+	Status                                                          *QueueStatus
+	ForwardTo, ForwardDeadLetteredMessagesTo, UserMetadata          *string
+	AuthorizationRules                                              []struct {
+		KeyName, PrimaryKey, SecondaryKey string
+		Rights                            []Right `xml:"Rights>AccessRights"`
+	} `xml:"AuthorizationRules>AuthorizationRule"`
+}
+
 // readDescription reads the queue description in the body of a request.
 func readDescription(r *http.Request) (queueDescription, error) {
 	var body struct {
@@ -45,7 +61,8 @@ func (d queueDescription) settings(old Queue, creating bool) (Queue, error) {
 	}
 	q := Queue{Name: old.Name, LockDuration: time.Duration(value(d.LockDuration)), MaxDeliveryCount: value(d.MaxDeliveryCount),
 		DefaultTTL: time.Duration(value(d.DefaultMessageTimeToLive)), DeadLetterExpired: value(d.DeadLetteringOnMessageExpiration),
-		MaxSizeMegabytes: value(d.MaxSizeInMegabytes), MaxMessageKilobytes: value(d.MaxMessageSizeInKilobytes), Status: value(d.Status), AutoDeleteOnIdle: time.Duration(value(d.AutoDeleteOnIdle)),
+		MaxSizeMegabytes: value(d.MaxSizeInMegabytes), MaxMessageKilobytes: value(d.MaxMessageSizeInKilobytes),
+		Status: value(d.Status), AutoDeleteOnIdle: time.Duration(value(d.AutoDeleteOnIdle)),
 		UserMetadata: value(d.UserMetadata), Unbatched: d.EnableBatchedOperations != nil && !*d.EnableBatchedOperations,
 		RequiresSession: value(d.RequiresSession), Partitioned: old.Partitioned || value(d.EnablePartitioning),
 		ForwardTo: value(d.ForwardTo), ForwardDeadLettersTo: value(d.ForwardDeadLetteredMessagesTo)}
