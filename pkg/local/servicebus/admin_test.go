@@ -283,13 +283,9 @@ func TestHealthSaysWhetherTheServerRuns(t *testing.T) {
 
 func TestAdministrationVerifiesTokens(t *testing.T) {
 	t.Parallel()
-	s, err := servicebus.Serve(servicebus.Config{Queues: []servicebus.Queue{{Name: "q"}}, Keys: []servicebus.Key{
+	s := servicebustest.StartWith(t, servicebus.Config{Queues: []servicebus.Queue{{Name: "q"}}, Keys: []servicebus.Key{
 		{Name: "root", Key: "secret", Rights: []servicebus.Right{servicebus.Manage}},
 		{Name: "low", Key: "other", Rights: []servicebus.Right{servicebus.Send, servicebus.Listen}}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
 	ctx := t.Context()
 	as := func(name, key string) *admin.Client {
 		return administer(t, s, fmt.Sprintf("Endpoint=sb://%s;SharedAccessKeyName=%s;SharedAccessKey=%s", s.Addr(), name, key))
@@ -298,7 +294,7 @@ func TestAdministrationVerifiesTokens(t *testing.T) {
 	if q := fine[*admin.GetQueueResponse](t)(low.GetQueue(ctx, "none", nil)); q != nil {
 		t.Errorf("%+v", q)
 	}
-	_, err = low.GetQueue(ctx, "q", nil)
+	_, err := low.GetQueue(ctx, "q", nil)
 	refused(t, err, 401, "Manage,EntityRead claims required for this operation")
 	_, err = low.NewListQueuesPager(nil).NextPage(ctx)
 	refused(t, err, 401, "Manage,EntityRead claims required for this operation")
@@ -335,12 +331,7 @@ func TestAdministrationVerifiesTokens(t *testing.T) {
 
 func TestPremiumHasUnitsAndLargeMessages(t *testing.T) {
 	t.Parallel()
-	s, err := servicebus.Serve(servicebus.Config{Tier: servicebus.Premium})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	c, ctx := adminOf(t, s), t.Context()
+	c, ctx := adminOf(t, servicebustest.StartWith(t, servicebus.Config{Tier: servicebus.Premium})), t.Context()
 	n := fine[admin.GetNamespacePropertiesResponse](t)(c.GetNamespaceProperties(ctx, nil))
 	if n.SKU != "Premium" || n.MessagingUnits == nil || *n.MessagingUnits != 1 {
 		t.Errorf("%+v", n)

@@ -41,12 +41,8 @@ func node(t *testing.T, env []string, script string, args ...string) string {
 // The JavaScript client has a codec of its own (rhea), so it finds what our codec and the Go client's get wrong alike.
 func TestJavaScriptClientUsesQueues(t *testing.T) {
 	t.Parallel()
-	s, err := servicebus.Serve(servicebus.Config{Queues: []servicebus.Queue{{Name: "q"}, {Name: "short", LockDuration: time.Second}},
+	s := servicebustest.StartWith(t, servicebus.Config{Queues: []servicebus.Queue{{Name: "q"}, {Name: "short", LockDuration: time.Second}},
 		Keys: []servicebus.Key{{Name: "mine", Key: "c2VjcmV0", Rights: []servicebus.Right{servicebus.Send, servicebus.Listen}}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
 	out := node(t, nil, "queues.mjs", s.ConnectionString(), "q", "short")
 	if n := strings.Count(out, "ok "); n != 15 {
 		t.Errorf("%d cases ran, want 15", n)
