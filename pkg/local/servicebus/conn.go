@@ -2,6 +2,7 @@ package servicebus
 
 import (
 	"bufio"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -78,6 +79,15 @@ func (c *conn) end() {
 	c.ended = true
 	c.signal()
 	c.room.Broadcast()
+}
+
+// drop ends the connection without a word: TLS would say goodbye, and might wait for room to say it.
+func (c *conn) drop() {
+	if secure, ok := c.net.(*tls.Conn); ok {
+		secure.NetConn().Close()
+		return
+	}
+	c.net.Close()
 }
 
 // signal makes the writer look for something to write. It may be called with or without locks.
@@ -198,7 +208,7 @@ func (c *conn) writeAll(beat time.Duration) {
 		}
 		c.net.SetWriteDeadline(time.Now().Add(writeTimeout))
 		if _, err := c.net.Write(frames); err != nil {
-			c.net.Close() // the reader ends too
+			c.drop() // the reader ends too
 			c.end()
 			return
 		}

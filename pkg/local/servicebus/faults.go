@@ -137,7 +137,7 @@ func (l *link) hinder(f *Fault, do func(), refuse func(*amqp.Error)) {
 	c.server.log.Info("fault", "kind", f.Kind, "queue", l.node.path)
 	switch f.Kind {
 	case DropConnection:
-		c.net.Close()
+		c.drop()
 	case DetachLink:
 		l.detach(detachForced("The link is detached by a fault that was asked for."))
 	case LoseSettlement:

@@ -2,6 +2,7 @@ package servicebus
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -24,7 +25,6 @@ type link struct {
 	consumer *broker.Consumer
 	settled  bool // deliveries need no settlement: they leave the queue at once
 	drain    bool
-	names    []string // under which requests find it
 	delivery outgoing
 
 	// An end that receives.
@@ -124,9 +124,10 @@ func (l *link) supply(a *amqp.Attach) {
 	l.settled, l.queue = a.SenderMode == 1, l.node.queue
 	if l.node.serve != nil {
 		l.queue = broker.NewQueue()
-		l.names = []string{a.Name, amqp.Address(a.Target)}
-		for _, name := range l.names {
-			c.replies[name] = l
+		for _, name := range []string{a.Name, amqp.Address(a.Target)} {
+			if name != "" {
+				c.replies[name] = l
+			}
 		}
 	}
 	c.senders = append(c.senders, l)
@@ -175,16 +176,8 @@ func (l *link) close() {
 	l.consumer.Close()
 	c := l.session.conn
 	c.senders = slices.DeleteFunc(c.senders, func(o *link) bool { return o == l })
-	for _, name := range l.names {
-		if c.replies[name] == l {
-			delete(c.replies, name)
-		}
-	}
-	for id, u := range l.session.unsettled {
-		if u.link == l {
-			delete(l.session.unsettled, id)
-		}
-	}
+	maps.DeleteFunc(c.replies, func(_ string, o *link) bool { return o == l })
+	maps.DeleteFunc(l.session.unsettled, func(_ uint32, u unsettled) bool { return u.link == l })
 }
 
 // managementSuffix follows a queue's path in the address of its management. Clients put tokens for either.

@@ -3,7 +3,6 @@ package servicebus
 import (
 	"maps"
 	"slices"
-	"time"
 
 	"guestlist/pkg/local/servicebus/internal/amqp"
 	"guestlist/pkg/local/servicebus/internal/broker"
@@ -31,20 +30,13 @@ var (
 	ErrBadSettings   = broker.ErrBadSettings
 )
 
-// QueueStats is a queue in numbers. Active includes locked messages. The totals count from the start.
-type QueueStats struct {
-	Name                                              string
-	Active, Locked, Scheduled, Deferred, DeadLettered int
-	// Sent counts duplicates too; Completed counts what receive-and-delete took; Expired is time to live.
-	Sent, Completed, Abandoned, LockExpired, DuplicatesDropped, Expired int64
-}
+// QueueStats is a queue in numbers.
+type QueueStats = broker.Stats
 
-// QueueInfo is what there is to know about a queue. Bytes is the size of all its messages, dead letters included.
+// QueueInfo is what there is to know about a queue: its settings, numbers, size and times.
 type QueueInfo struct {
 	Queue
-	Stats                      QueueStats
-	Bytes                      int64
-	Created, Updated, Accessed time.Time
+	broker.Info
 }
 
 // CreateQueue adds a queue and tells what its settings are now.
@@ -103,13 +95,7 @@ func (s *Server) informed(q *broker.Queue, err error) (QueueInfo, error) {
 	return infoOf(q), nil
 }
 
-func infoOf(q *broker.Queue) QueueInfo {
-	c, settings := q.Counts(), q.Settings()
-	return QueueInfo{Queue: settings, Bytes: c.Bytes, Created: c.Created, Updated: c.Updated, Accessed: c.Accessed,
-		Stats: QueueStats{Name: settings.Name, Active: c.Active, Locked: c.Locked, Scheduled: c.Scheduled, Deferred: c.Deferred,
-			DeadLettered: c.DeadLettered, Sent: c.Sent, Completed: c.Completed, Abandoned: c.Abandoned, LockExpired: c.LockExpired,
-			DuplicatesDropped: c.DuplicatesDropped, Expired: c.Expired}}
-}
+func infoOf(q *broker.Queue) QueueInfo { return QueueInfo{q.Settings(), q.Info()} }
 
 // detach detaches every link to the queue, its dead-letter queue and their management.
 func (s *Server) detach(q *broker.Queue, why *amqp.Error) {

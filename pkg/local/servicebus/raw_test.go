@@ -329,6 +329,34 @@ func TestProtocolErrorsCloseTheConnectionWithAReason(t *testing.T) {
 	}
 }
 
+// Whoever speaks something else is told what is spoken here, and the connection ends.
+func TestOtherProtocolsAreRefused(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ say, want string }{
+		"WebSockets":        {"GET /$servicebus/websocket HTTP/1.1\r\n\r\n", "WebSockets are not served by this emulator."},
+		"AMQP without SASL": {amqp.HeaderAMQP, amqp.HeaderSASL},
+		"AMQP 0.9.1":        {"AMQP\x00\x00\x09\x01", amqp.HeaderSASL},
+		"an unknown mechanism": {amqp.HeaderSASL + string(amqp.AppendFrame(nil, amqp.Frame{Type: amqp.TypeSASL}, &amqp.SASLInit{Mechanism: "SCRAM"})),
+			string(amqp.AppendFrame(nil, amqp.Frame{Type: amqp.TypeSASL}, &amqp.SASLOutcome{Outcome: 1}))},
+		"a frame out of turn": {amqp.HeaderSASL + string(amqp.AppendFrame(nil, amqp.Frame{Type: amqp.TypeSASL}, &amqp.End{})), amqp.HeaderSASL},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := servicebustest.Start(t, servicebus.Queue{Name: "q"})
+			nc, err := net.Dial("tcp", s.Addr())
+			must(t, err)
+			defer nc.Close()
+			nc.SetDeadline(time.Now().Add(20 * time.Second))
+			_, err = io.WriteString(nc, c.say)
+			must(t, err)
+			got, _ := io.ReadAll(nc) // some of what was said may be unread when the server closes: that is a reset
+			if !strings.Contains(string(got), c.want) {
+				t.Errorf("answered %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
 func TestCloseIsAnswered(t *testing.T) {
 	t.Parallel()
 	r, _ := dial(t, 100)

@@ -1,12 +1,3 @@
-// Package servicebus is an Azure Service Bus for one machine: an AMQP 1.0 server with queues in memory, complete enough
-// that the azservicebus client cannot tell it from the service. It is for tests and for the local stack.
-//
-// Call Serve, give ConnectionString to a client, and Close at the end; tests call servicebustest.Start. It promises what
-// the service does for queues: peek-lock and receive-and-delete, settling on the link or by lock token from anywhere,
-// renewing, deferring, scheduling, dead-lettering, peeking, batches, duplicate detection, delivery counts, lock expiry and
-// time to live. Memory grows with the messages that are there. It listens where it is told, without TLS and believing any
-// token, so only on the loopback interface. It leaves out topics, message sessions, transactions, forwarding, creating
-// queues while it runs, and persistence.
 package servicebus
 
 import (
@@ -174,7 +165,7 @@ func (s *Server) DropConnections() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
-		c.net.Close()
+		c.drop()
 	}
 }
 

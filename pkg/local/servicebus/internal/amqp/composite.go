@@ -40,6 +40,9 @@ var codes = func() map[reflect.Type]uint64 {
 // composite decodes a described list of a known code; another value stays as it is.
 func (r *reader) composite() any {
 	raw := r.skip()
+	if r.err != nil {
+		return raw
+	}
 	in := reader{b: raw}
 	code, n, ok := in.open()
 	if !ok || composites[code] == nil {

@@ -68,6 +68,13 @@ func at(id string, when time.Time) *amqp.Message {
 	return m
 }
 
+// totals are the numbers that count from the start.
+func totals(q *broker.Queue) broker.Stats {
+	s := q.Info().Stats
+	s.Active, s.Locked = 0, 0
+	return s
+}
+
 func settle(t *testing.T, q *broker.Queue, m broker.Message, o broker.Outcome) {
 	t.Helper()
 	if err := q.Settle(m.Token, broker.Settlement{Outcome: o}); err != nil {
@@ -137,14 +144,14 @@ func TestLockExpiresAtItsTimeAndIsCounted(t *testing.T) {
 			t.Error(err)
 		}
 		time.Sleep(20*time.Second - 1)
-		equal(t, 2, q.Counts().Locked)
+		equal(t, 2, q.Info().Stats.Locked)
 		time.Sleep(time.Nanosecond)
 		synctest.Wait()
-		equal(t, 1, q.Counts().Locked)
+		equal(t, 1, q.Info().Stats.Locked)
 		equal(t, broker.ErrLockLost, q.Settle(k.got[1].Token, broker.Settlement{}), cmpErrors)
 		time.Sleep(40 * time.Second)
 		synctest.Wait()
-		equal(t, broker.Totals{Sent: 2, LockExpired: 2}, q.Counts().Totals)
+		equal(t, broker.Stats{Name: "q", Sent: 2, LockExpired: 2}, totals(q))
 		k.take(2)
 		equal(t, []string{"a", "b", "a", "b"}, k.ids())
 		equal(t, uint32(1), k.got[2].DeliveryCount)
@@ -203,9 +210,9 @@ func TestExpiredMessageIsDropped(t *testing.T) {
 		k.take(1)
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
-		equal(t, 1, q.Counts().Active)
+		equal(t, 1, q.Info().Stats.Active)
 		settle(t, q, k.last(), broker.Complete)
-		equal(t, broker.Totals{Sent: 2, Completed: 1, Expired: 1}, q.Counts().Totals)
+		equal(t, broker.Stats{Name: "q", Sent: 2, Completed: 1, Expired: 1}, totals(q))
 		equal(t, true, b.Idle())
 	})
 }
@@ -217,10 +224,10 @@ func TestDuplicateWindowStartsAtTheFirstArrival(t *testing.T) {
 		q.Send(message("a"), message("a"))
 		time.Sleep(time.Hour - 1)
 		q.Send(message("a"))
-		equal(t, int64(2), q.Counts().DuplicatesDropped)
+		equal(t, int64(2), q.Info().Stats.DuplicatesDropped)
 		time.Sleep(time.Nanosecond)
 		q.Send(message("a"))
-		equal(t, 2, q.Counts().Active)
+		equal(t, 2, q.Info().Stats.Active)
 	})
 }
 
@@ -228,7 +235,7 @@ func TestMessagesWithoutIDAreNoDuplicates(t *testing.T) {
 	t.Parallel()
 	_, q := queue(t, broker.Settings{DuplicateWindow: time.Hour})
 	q.Send(&amqp.Message{}, &amqp.Message{})
-	equal(t, 2, q.Counts().Active)
+	equal(t, 2, q.Info().Stats.Active)
 }
 
 func TestWaitIdleEndsWithTheLastMessage(t *testing.T) {
@@ -294,8 +301,7 @@ func TestDeferredAndScheduledNumbersAreAllOrNothing(t *testing.T) {
 	_, err = q.ReceiveDeferred(numbers, true)
 	equal(t, broker.ErrNotFound, err, cmpErrors)
 	equal(t, broker.ErrNotFound, q.Cancel(numbers), cmpErrors)
-	equal(t, broker.Counts{Scheduled: 1, Deferred: 1, Totals: broker.Totals{Sent: 2}}, q.Counts(),
-		cmpopts.IgnoreFields(broker.Counts{}, "Bytes", "Created", "Updated", "Accessed"))
+	equal(t, broker.Stats{Name: "q", Scheduled: 1, Deferred: 1, Sent: 2}, q.Info().Stats)
 	got, err := q.ReceiveDeferred([]int64{numbers[0], numbers[0]}, true)
 	if err == nil {
 		t.Errorf("a number given twice brought %d messages", len(got))
@@ -335,7 +341,7 @@ func TestEveryMessageEndsOnceUnderContention(t *testing.T) {
 	if err := b.WaitIdle(ctx); err != nil {
 		t.Error(err)
 	}
-	c := q.Counts()
+	c := q.Info().Stats
 	if int(c.Completed)+c.DeadLettered != n || c.Active != 0 {
 		t.Errorf("%+v", c)
 	}

@@ -58,13 +58,47 @@ func (q *Queue) Cancel(sequences []int64) error {
 	return nil
 }
 
-// Counts tells how many messages a queue holds. Active includes the locked ones; locked deferred messages are in Locked
-// and Deferred.
-type Counts struct {
+// Stats is a queue in numbers. Active includes locked messages; locked deferred ones are in Locked and Deferred. What
+// follows DeadLettered counts from the start.
+type Stats struct {
+	Name                                              string
 	Active, Locked, Scheduled, Deferred, DeadLettered int
-	Bytes                                             int64 // of the messages, dead letters too
-	Created, Updated, Accessed                        time.Time
-	Totals
+	// Sent counts duplicates too; Completed counts what receive-and-delete took; Expired is time to live.
+	Sent, Completed, Abandoned, LockExpired, DuplicatesDropped, Expired int64
+}
+
+// Info is what there is to know about a queue besides its settings. Bytes is the size of all its messages, dead letters
+// included.
+type Info struct {
+	Stats                      Stats
+	Bytes                      int64
+	Created, Updated, Accessed time.Time
+}
+
+// Info counts.
+func (q *Queue) Info() Info {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	s := q.totals
+	s.Name, s.Locked = q.opts.Name, len(q.locks)
+	for _, e := range q.log.all {
+		switch {
+		case e.gone:
+		case e.State == Active:
+			s.Active++
+		case e.State == Scheduled:
+			s.Scheduled++
+		default:
+			s.Deferred++
+		}
+	}
+	i := Info{s, q.bytes, q.created, q.updated, q.accessed}
+	if q.dead != nil {
+		dead := q.dead.Info()
+		i.Stats.DeadLettered = dead.Stats.Active
+		i.Bytes += dead.Bytes
+	}
+	return i
 }
 
 // IsDeadLetter tells whether it is the dead-letter queue of another.
@@ -72,27 +106,3 @@ func (q *Queue) IsDeadLetter() bool { return q.dead == nil }
 
 // HasDeadLetter tells whether o is the queue's dead-letter queue.
 func (q *Queue) HasDeadLetter(o *Queue) bool { return q.dead != nil && q.dead == o }
-
-// Counts counts.
-func (q *Queue) Counts() Counts {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	c := Counts{Locked: len(q.locks), Bytes: q.bytes, Totals: q.totals, Created: q.created, Updated: q.updated, Accessed: q.accessed}
-	for _, e := range q.log.all {
-		switch {
-		case e.gone:
-		case e.State == Active:
-			c.Active++
-		case e.State == Scheduled:
-			c.Scheduled++
-		default:
-			c.Deferred++
-		}
-	}
-	if q.dead != nil {
-		dead := q.dead.Counts()
-		c.DeadLettered = dead.Active
-		c.Bytes += dead.Bytes
-	}
-	return c
-}

@@ -50,7 +50,7 @@ type entry struct {
 // Queue is one queue or dead-letter queue.
 type Queue struct {
 	dead *Queue // nil in a dead-letter queue
-	busy *busy
+	busy *busy  // nil in a dead-letter queue
 
 	mu        sync.Mutex
 	opts      Settings
@@ -65,14 +65,9 @@ type Queue struct {
 	timer     *time.Timer
 	timerFor  time.Time
 	stopped   bool
-	totals    Totals
+	totals    Stats // those of its fields that count from the start
 
 	created, updated, accessed time.Time
-}
-
-// Totals counts what happened to a queue since it was made.
-type Totals struct {
-	Sent, Completed, Abandoned, LockExpired, DuplicatesDropped, DeadLettered, Expired int64
 }
 
 // newQueue makes a queue with its dead-letter queue, which has no busy count.

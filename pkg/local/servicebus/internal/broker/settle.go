@@ -135,7 +135,6 @@ func (q *Queue) bury(e *entry, reason, description string) {
 		q.place(e)
 		return
 	}
-	q.totals.DeadLettered++
 	fresh := &entry{Message: e.Message}
 	fresh.State = Active
 	q.remove(e)
