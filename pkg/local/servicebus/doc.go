@@ -10,7 +10,8 @@
 //
 // Where to read: conn.go has a connection's two goroutines, handshake.go how it begins, session.go and link.go what it
 // carries; receive.go and deliver.go bring messages in and out, settle.go and management.go do what clients say about them,
-// rpc.go how requests are answered; access.go verifies tokens, faults.go has the faults. The codec is internal/amqp, the
+// rpc.go how requests are answered; access.go verifies tokens, faults.go has the faults. admin.go
+// answers administration over HTTP, admin_entry.go has what it writes and admin_settings.go what it reads. The codec is internal/amqp, the
 // queues are internal/broker.
 //
 // It differs from the service in this:
@@ -22,6 +23,8 @@
 //   - Errors have no tracking id, and some texts are shorter; conditions and status codes are the service's.
 //   - More than a million message ids in a duplicate window: the oldest are forgotten before their time.
 //   - There is no throttling unless a fault throttles.
+//   - Partitioning and EnableBatchedOperations are kept and told, not acted on: a queue has one partition. Its keys have no
+//     times of creation and change.
 //
 // It could not be compared with the service in this, and follows the documentation, the clients' tests or reason:
 //   - Releasing a message (as azservicebus does with late ones) counts no delivery.
@@ -32,5 +35,7 @@
 //   - A scheduled message that was cancelled stays in the duplicate history.
 //   - Consumers that have credit at the same time share the messages, in no order that is promised.
 //   - Changing a queue detaches all links to it, those to its management too, as amqp:link:detach-forced.
+//   - An update by administration sets what it leaves open to what a new queue has.
+//   - Deferred messages count in a queue's MessageCount, not in its ActiveMessageCount.
 //   - Which claim an operation of $management takes: Send for scheduling and cancelling, Listen for all else.
 package servicebus
