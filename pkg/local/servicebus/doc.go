@@ -10,9 +10,9 @@
 //
 // Where to read: conn.go has a connection's two goroutines, handshake.go how it begins, session.go and link.go what it
 // carries; receive.go and deliver.go bring messages in and out, settle.go and management.go do what clients say about them,
-// rpc.go how requests are answered; access.go verifies tokens, faults.go has the faults. admin.go
-// answers administration over HTTP, admin_entry.go has what it writes and admin_settings.go what it reads. The codec is internal/amqp, the
-// queues are internal/broker.
+// rpc.go how requests are answered; access.go verifies tokens, faults.go has the faults. admin.go answers administration
+// over HTTP, admin_entry.go has what it writes and admin_settings.go what it reads. The codec is internal/amqp, the queues
+// are internal/broker.
 //
 // It differs from the service in this:
 //   - Queues only. Topics, message sessions, forwarding, transactions, WebSockets and messages by HTTP are refused by name.
