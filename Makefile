@@ -9,7 +9,7 @@ STAGE := dist/azure
 NPM   := infra/local
 
 # Clients that others wrote, a folder of infra/local/conformance each: only tests of the emulators use them.
-CLIENTS := graph m365
+CLIENTS := graph m365 servicebus
 
 # The platform that package builds for. A Function App on the Flex Consumption plan is linux/amd64.
 GOOS   ?= linux
@@ -24,12 +24,12 @@ POLICY  ?= $(if $(filter $(SAMPLE).csv,$(CSV)),$(SAMPLE).policy.json)
 RESULTS ?= dist/results
 
 # The Go code outside ./...: folders with a leading dot are left out of that pattern.
-CI_PKGS := ./.ci/gotest ./.ci/reachable
+CI_PKGS := ./.ci/gotest ./.ci/internal/testevent ./.ci/reachable ./.ci/testsdk
 PKGS    ?= ./...
 # More arguments for go test, for example ARGS='-run Lease'.
 ARGS    ?=
 
-.PHONY: help demo run test check package tools conformance needs-go needs-node format vet lint tidy race vulnerabilities devstack
+.PHONY: help demo run test check test-sdk package tools conformance needs-go needs-node format vet lint tidy race vulnerabilities devstack
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,11 @@ test: conformance ## run every test, then print the slowest ten
 
 check: format vet lint tidy race vulnerabilities ## format, vet, lint, tidy, race tests, known vulnerabilities
 
+test-sdk: needs-go ## run the Service Bus SDK's own live tests against the emulator (root, Linux: ports 443 and 5671)
+	@mkdir -p $(CACHE)/bin
+	@go build -o $(CACHE)/bin/testsdk ./.ci/testsdk
+	@$(CACHE)/bin/testsdk $(ARGS)
+
 package: needs-go ## stage what is deployed in dist/azure (GOOS, GOARCH; linux/amd64 by default)
 	@mkdir -p $(STAGE)
 	@CGO_ENABLED=0 GOOS=$(GOOS) GOARCH=$(GOARCH) go build -trimpath -buildvcs=false -ldflags "-s -w" \
@@ -79,7 +84,7 @@ devstack: needs-go
 
 tools: needs-go needs-node $(CACHE)/npm ## install Azurite as the lock file pins it (only when that changed)
 
-conformance: tools $(CLIENTS:%=$(CACHE)/npm-%) ## install what only tests need: clients of Microsoft Graph that others wrote
+conformance: tools $(CLIENTS:%=$(CACHE)/npm-%) ## install what only tests need: clients that others wrote
 
 $(CACHE)/npm: $(NPM)/package.json $(NPM)/package-lock.json $(if $(wildcard $(NPM)/node_modules/azurite),,missing)
 	$(call npm-ci,$(NPM))
