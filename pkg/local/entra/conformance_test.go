@@ -76,7 +76,7 @@ func TestTheWalkIsTypedAsMicrosoftTypesIt(t *testing.T) {
 func TestCLIForMicrosoft365InvitesAGuest(t *testing.T) {
 	t.Parallel()
 	c := serve(t, entra.Config{Limits: true})
-	out := node(t, c.s, "m365", "@pnp/cli-microsoft365", "node", "walk.mjs", "Partners")
+	out := node(t, c.s, "m365", "@pnp/cli-microsoft365", "node", "--import", "../graph/emulator.mjs", "walk.mjs", "Partners")
 	if n := passed(out); n != 7 {
 		t.Errorf("%d steps ran, want 7", n)
 	}

@@ -205,6 +205,20 @@ func TestPathsAndSelectedNamesComeInAnyCase(t *testing.T) {
 	}
 }
 
+func TestMetadataIsLeftOutWhenNoneIsAccepted(t *testing.T) {
+	t.Parallel()
+	c := serve(t, entra.Config{})
+	for _, path := range []string{"/users?$top=1", "/groups/" + groupID} {
+		r := c.do("GET", path, "", "Accept", "application/json;odata.metadata=none")
+		if _, is := r.json["@odata.context"]; is || r.status != 200 {
+			t.Errorf("%s: %s", path, r.raw)
+		}
+	}
+	if r := c.do("GET", "/users?$top=1", "", "Accept", "application/json;odata.metadata=none"); r.text("@odata.nextLink") == "" {
+		t.Errorf("the link to the next page is left out: %s", r.raw)
+	}
+}
+
 func TestLinksNameTheHostThatAProxySays(t *testing.T) {
 	t.Parallel()
 	c := serve(t, entra.Config{})

@@ -25,6 +25,7 @@ type request struct {
 	app          string   // who calls
 	roles        []string // the permissions in its token
 	vanish       bool     // the guest that q invites never appears
+	foldsPrefix  bool     // filters do not heed the case of SMTP:
 	segments     []string // of the path after /v1.0, unescaped
 	query        url.Values
 	body         []byte
