@@ -19,7 +19,7 @@ func TestMemoryIsThatOfTheMessagesThatAreThere(t *testing.T) {
 		k := consumer(q)
 		k.take(1)
 		settle(t, q, k.last(), broker.Defer)
-		const rounds, each = 3000, 100
+		const rounds, each = 600, 100
 		var early uint64
 		for i := range rounds {
 			for j := range each {
