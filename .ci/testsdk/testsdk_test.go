@@ -97,6 +97,23 @@ failed
 	}
 }
 
+func TestARunThatBreaksOffFindsNoLiveTests(t *testing.T) {
+	t.Parallel()
+	p := testPackage{name: "admin", dir: t.TempDir()}
+	p.binary = filepath.Join(p.dir, "admin.test")
+	for script, want := range map[string]string{
+		"echo panic: boom; exit 2": "0 tests skip",
+		"printf '\\026=== RUN   TestA\\n\\026--- SKIP: TestA (0.00s)\\n\\026=== RUN   TestB\\npanic: boom\\n'; exit 2": "1 tests skip without a service, and the run came to its end: false",
+	} {
+		if err := os.WriteFile(p.binary, []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := newVerdict(nil).expect(t.Context(), []testPackage{p}, regexp.MustCompile("")); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", script, err, want)
+		}
+	}
+}
+
 func TestWhatNamesQueuesBySecondRunsInOneLine(t *testing.T) {
 	t.Parallel()
 	v := newVerdict(nil)

@@ -59,14 +59,23 @@ func newVerdict(listed map[string]string) *verdict {
 // expect finds the live tests: those that skip where there is no service.
 func (v *verdict) expect(ctx context.Context, packages []testPackage, filter *regexp.Regexp) error {
 	for _, p := range packages {
+		live, ended := 0, false
 		err := p.run(ctx, nil, ".", func(e testevent.Event) {
 			test, _, _ := strings.Cut(e.Test, "/")
-			if e.Action == "skip" && filter.MatchString(test) {
+			ended = ended || test == "" && (e.Action == "pass" || e.Action == "fail")
+			if e.Action != "skip" || test == "" {
+				return
+			}
+			live++
+			if filter.MatchString(test) {
 				v.results[p.name+" "+test] = &result{}
 			}
 		})
 		if err != nil {
 			return err
+		}
+		if live == 0 || !ended {
+			return fmt.Errorf("package %s: %d tests skip without a service, and the run came to its end: %v", p.name, live, ended)
 		}
 	}
 	if len(v.results) == 0 {

@@ -81,17 +81,18 @@ func serveCBS(c *conn, r request) response {
 	}
 	path := strings.ToLower(pathOf(r.name))
 	token, _ := r.value.(string)
+	granted, refusal := claim{}, ""
 	if !c.server.acceptAll {
-		granted, refusal := c.server.verify(token, r.kind, path)
-		if refusal != "" {
-			return failure(401, "amqp:unauthorized-access", refusal)
-		}
-		c.claims[path] = granted
+		granted, refusal = c.server.verify(token, r.kind, path)
+	}
+	if refusal != "" {
+		return failure(401, "amqp:unauthorized-access", refusal)
 	}
 	if _, ok := c.server.resolve(path); !ok && path != "" {
 		e := notFound(r.name)
 		return failure(404, e.Condition, e.Description)
 	}
+	c.claims[path] = granted
 	return response{status: 202, text: "Accepted"}
 }
 

@@ -49,7 +49,7 @@ func guarded(t *testing.T, change func(*servicebus.Config)) *servicebus.Server {
 // attempt sends to a queue, or receives from it, with a connection string's credentials.
 func attempt(t *testing.T, s *servicebus.Server, credentials, queue string, receives bool) error {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	c, err := azservicebus.NewClientFromConnectionString("Endpoint=sb://"+s.Addr()+";"+credentials+";UseDevelopmentEmulator=true", nil)
 	must(t, err)
@@ -148,7 +148,7 @@ func TestTLSAndTokensOfEntra(t *testing.T) {
 			s := guarded(t, func(c *servicebus.Config) {
 				c.ListenTLS, c.Certificate, c.AcceptJWT = "127.0.0.1:0", certificate, accept
 			})
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
 			c, err := azservicebus.NewClient("localhost", entra{}, &azservicebus.ClientOptions{CustomEndpoint: s.AddrTLS(),
 				TLSConfig: &tls.Config{RootCAs: roots, ServerName: "localhost"}})
@@ -188,7 +188,7 @@ func TestSASLPlainIsNameAndKey(t *testing.T) {
 		nc, err := net.Dial("tcp", s.Addr())
 		must(t, err)
 		defer nc.Close()
-		nc.SetDeadline(time.Now().Add(20 * time.Second))
+		nc.SetDeadline(time.Now().Add(2 * time.Minute))
 		r := &raw{t, nc}
 		if got := r.logIn(&amqp.SASLInit{Mechanism: "PLAIN", Response: []byte("\x00listener\x00" + password)}); got != want {
 			t.Fatalf("outcome %d for the key %q", got, password)
@@ -215,7 +215,7 @@ func TestManagementNeedsTheClaimOfTheOperation(t *testing.T) {
 	nc, err := net.Dial("tcp", s.Addr())
 	must(t, err)
 	defer nc.Close()
-	nc.SetDeadline(time.Now().Add(20 * time.Second))
+	nc.SetDeadline(time.Now().Add(2 * time.Minute))
 	r := &raw{t, nc}
 	r.logIn(&amqp.SASLInit{Mechanism: "PLAIN", Response: []byte("\x00sender\x00sender-key")})
 	r.open(&amqp.Open{ContainerID: "raw"})

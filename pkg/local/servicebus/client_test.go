@@ -27,7 +27,7 @@ func start(t *testing.T, q servicebus.Queue) *fixture {
 	if q.Name == "" {
 		q.Name = "q"
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
 	f := &fixture{t: t, ctx: ctx, server: servicebustest.Start(t, q)}
 	f.client = f.connect()

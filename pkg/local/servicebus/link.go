@@ -1,6 +1,7 @@
 package servicebus
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -43,62 +44,59 @@ func (s *session) attach(a *amqp.Attach) error {
 	if a.Receiver {
 		own = a.Source
 	}
-	l := &link{session: s, handle: a.Handle, sends: a.Receiver}
+	n, refusal := s.conn.nodeFor(a, amqp.Address(own))
+	l := &link{session: s, handle: a.Handle, sends: a.Receiver, node: n}
 	s.links[a.Handle] = l
-	reply := *a
+	reply := *a // with the settle modes that the client asked for
 	reply.Receiver, reply.InitialDeliveryCount, reply.MaxMessageSize, reply.Properties, reply.Desired = !a.Receiver, nil, 0, nil, nil
 	if l.sends {
 		reply.InitialDeliveryCount = &l.count
 	}
-	var refusal *amqp.Error
-	if l.node, refusal = s.conn.nodeFor(a, amqp.Address(own)); refusal != nil {
+	switch {
+	case refusal != nil:
 		s.conn.server.log.Warn("link refused", "link", a.Name, "why", refusal)
 		reply.Source, reply.Target = nil, nil // as the protocol asks: an attach without the node, then a detach that says why
 		s.push(&reply)
 		l.detach(refusal)
-		return nil
-	}
-	if l.sends {
+	case l.sends:
 		s.push(&reply)
 		l.supply(a)
-		return nil
+	default:
+		l.limit = s.conn.server.maxMessage(n.queue)
+		reply.MaxMessageSize = uint64(l.limit)
+		s.push(&reply)
+		if a.InitialDeliveryCount != nil {
+			l.count = *a.InitialDeliveryCount
+		}
+		l.grant()
 	}
-	l.limit = s.conn.server.maxMessage(l.node.queue)
-	reply.MaxMessageSize = uint64(l.limit)
-	s.push(&reply)
-	if a.InitialDeliveryCount != nil {
-		l.count = *a.InitialDeliveryCount
-	}
-	l.grant()
 	return nil
 }
 
-// nodeFor finds the node that a link is for, and whether the client may use it.
+// nodeFor finds the node that a link is for, and tells why the client may not use it.
 func (c *conn) nodeFor(a *amqp.Attach, address string) (node, *amqp.Error) {
 	n, ok := c.server.resolve(address)
-	if !ok {
-		return n, notFound(address)
-	}
-	if n.queue == nil {
-		return n, c.soleToCBS(a)
-	}
-	need, off := Send, broker.StatusSendDisabled
+	need, off, scope := Send, broker.StatusSendDisabled, n.path
 	if a.Receiver {
 		need, off = Listen, broker.StatusReceiveDisabled
 	}
-	status := n.queue.Settings().Status
 	switch {
-	case n.serve != nil && !c.allows(n.path+managementSuffix, ""):
-		return n, unauthorized(need, address)
-	case n.serve != nil:
-	case !c.allows(n.path, need):
-		return n, unauthorized(need, address)
+	case !ok:
+		return n, notFound(address)
+	case n.queue == nil:
+		return n, c.soleToCBS(a)
+	case n.serve != nil: // management takes any claim for the link, and one for each operation
+		need, off, scope = "", "", n.path+managementSuffix
 	case amqp.Filter(a.Source, "com.microsoft:session-filter") != nil:
 		return n, &amqp.Error{Condition: "amqp:not-allowed",
 			Description: "A sessionful message receiver cannot be created on an entity that does not require sessions. This emulator serves no sessions."}
 	case n.queue.IsDeadLetter() && !a.Receiver:
 		return n, &amqp.Error{Condition: "amqp:not-allowed", Description: "A dead-letter queue cannot be sent to."}
-	case status == broker.StatusDisabled || status == off:
+	}
+	if !c.allows(scope, need) {
+		return n, unauthorized(cmp.Or(need, Listen), address)
+	}
+	if status := n.queue.Settings().Status; off != "" && (status == broker.StatusDisabled || status == off) {
 		return n, &amqp.Error{Condition: "com.microsoft:entity-disabled", Description: fmt.Sprintf("Messaging entity '%s' is currently disabled.", address)}
 	}
 	return n, nil

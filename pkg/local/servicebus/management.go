@@ -91,7 +91,7 @@ func peek(q *broker.Queue, body amqp.Map) response {
 	if !fine || !fine2 {
 		return badRequest("from-sequence-number must be a long, message-count an int")
 	}
-	found := q.Peek(from, int(n))
+	found := q.Peek(from, min(int(n), maxPeek))
 	if len(found) == 0 {
 		return response{status: 204, text: "No Content"}
 	}
@@ -168,5 +168,8 @@ func encodeAll(messages []broker.Message) amqp.List {
 	return slices.Clip(list)
 }
 
-// maxAnswer bounds the messages in one answer; clients page through the rest.
-const maxAnswer = 1 << 20
+// What bounds the messages in one answer, in bytes and in number; clients page through the rest.
+const (
+	maxAnswer = 1 << 20
+	maxPeek   = 1000
+)

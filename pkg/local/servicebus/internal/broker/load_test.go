@@ -3,6 +3,7 @@ package broker_test
 import (
 	"fmt"
 	"runtime"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,7 +20,7 @@ func TestMemoryIsThatOfTheMessagesThatAreThere(t *testing.T) {
 		k := consumer(q)
 		k.take(1)
 		settle(t, q, k.last(), broker.Defer)
-		const rounds, each = 3000, 100
+		const rounds, each = 600, 100
 		var early uint64
 		for i := range rounds {
 			for j := range each {
@@ -43,6 +44,22 @@ func TestMemoryIsThatOfTheMessagesThatAreThere(t *testing.T) {
 			t.Errorf("the heap grew from %d to %d bytes", early, late)
 		}
 	})
+}
+
+func TestDuplicateHistoryIsBounded(t *testing.T) {
+	t.Parallel()
+	h, now := &broker.History{}, time.Now()
+	for i := range broker.MaxHistory + 1000 {
+		if h.Seen(strconv.Itoa(i), now) {
+			t.Fatalf("%d is known at once", i)
+		}
+	}
+	if n := h.Len(); n != broker.MaxHistory {
+		t.Errorf("%d ids are remembered", n)
+	}
+	if !h.Seen(strconv.Itoa(broker.MaxHistory), now) || h.Seen("0", now) {
+		t.Error("not the oldest are forgotten")
+	}
 }
 
 func heap() uint64 {
