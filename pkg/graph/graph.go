@@ -53,9 +53,10 @@ type Config struct {
 
 // Client calls Microsoft Graph. Make one per process, so that connections and tokens are reused.
 type Client struct {
-	adapter  *khttp.NetHttpRequestAdapter
-	resource string // scheme and host of the real service that Endpoint is or stands for
-	seen     func(context.Context, Operation, error)
+	adapter    *khttp.NetHttpRequestAdapter
+	credential azcore.TokenCredential
+	resource   string // scheme and host of the real service that Endpoint is or stands for
+	seen       func(context.Context, Operation, error)
 }
 
 // New returns a client. It sends nothing: a wrong credential shows on the first call.
@@ -64,7 +65,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{resource: Public, seen: cfg.Seen}
+	c := &Client{resource: Public, credential: cfg.Credential, seen: cfg.Seen}
 	if endpoint.Scheme == "https" {
 		c.resource = endpoint.String()
 	}

@@ -48,6 +48,7 @@ var layers = map[string]layer{
 	"pkg/sweep":    step,
 	"pkg/window":   step,
 	"pkg/work":     step,
+	"pkg/doctor":   step,
 
 	"pkg/customhandler": host,
 

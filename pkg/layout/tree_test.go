@@ -31,8 +31,12 @@ type tree struct {
 	dirs  map[string][]source
 }
 
-// generated names folders that make writes or fetches. They are in no commit.
-var generated = []string{".git", ".cache", "dist", "infra/local/node_modules"}
+// generated names what git, make and npm write. It is in no commit. In a worktree .git is a file.
+var generated = []string{".git", ".cache", "dist"}
+
+func isGenerated(name string) bool {
+	return slices.Contains(generated, name) || path.Base(name) == "node_modules"
+}
 
 // load reads the tree. Unlike go list it has no build cache behind it, and no build constraints: a rule holds on every
 // platform. Folders that the go tool passes over (a leading dot, testdata) count as files, not as packages.
@@ -42,9 +46,9 @@ func load(fsys fs.FS) (*tree, error) {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && slices.Contains(generated, name):
+		case isGenerated(name) && d.IsDir():
 			return fs.SkipDir
-		case d.IsDir():
+		case d.IsDir(), isGenerated(name):
 			return nil
 		}
 		t.files = append(t.files, name)

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -152,7 +153,24 @@ func (s *stack) startEntra(_ context.Context, log io.Writer) error {
 		return fmt.Errorf("start the directory: %w", err)
 	}
 	s.onClose(func() { s.entra.Close() })
+	if all, err := rates(s.faults); err == nil && all != (entra.Rates{}) {
+		return s.entra.SetRates(all)
+	}
 	return nil
+}
+
+// rates reads -faults: a percentage is the share of every kind of fault; on and off leave the directory's own.
+func rates(faults string) (entra.Rates, error) {
+	if faults == "on" || faults == "off" {
+		return entra.Rates{}, nil
+	}
+	percent, found := strings.CutSuffix(faults, "%")
+	n, err := strconv.ParseFloat(percent, 64)
+	if !found || err != nil || !(n >= 0 && n <= 20) {
+		return entra.Rates{}, fmt.Errorf("-faults is %q: use on, off, or a percentage up to 20%%", faults)
+	}
+	share := n / 100
+	return entra.Rates{Before: share, AfterWrite: share, Reset: share, Throttle: share, Slow: share}, nil
 }
 
 func (s *stack) connect(ctx context.Context, _ io.Writer) (err error) {
@@ -202,7 +220,8 @@ func (s *stack) settings(getenv func(string) string) map[string]string {
 
 // writeEnv lets the guestlist command find the stack.
 func (s *stack) writeEnv() error {
-	text := fmt.Sprintf("Storage=%s\nServiceBus=%s\n", s.azurite.ConnectionString(), s.bus.ConnectionString())
+	text := fmt.Sprintf("Storage=%s\nServiceBus=%s\nGRAPH_ENDPOINT=%s\nIDENTITY_ENDPOINT=%s\nIDENTITY_HEADER=%s\n", s.azurite.ConnectionString(),
+		s.bus.ConnectionString(), s.entra.URL(), s.entra.IdentityEndpoint(), s.entra.IdentityHeader())
 	if err := os.WriteFile(s.env, []byte(text), 0o600); err != nil {
 		return err
 	}

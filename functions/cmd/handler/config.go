@@ -15,6 +15,7 @@ type config struct {
 	graph         string
 	redirect      string
 	mailMode      string
+	assigns       bool // applications, and not only groups
 	lease         time.Duration
 	uncertainWait time.Duration
 	staleAfter    time.Duration
@@ -31,6 +32,7 @@ func readConfig(getenv func(string) string) (config, error) {
 		graph:         s.text("GRAPH_ENDPOINT", "https://graph.microsoft.com"),
 		redirect:      s.text("DEFAULT_REDIRECT_URL", "https://myapplications.microsoft.com"),
 		mailMode:      s.text("MAIL_MODE", "microsoft"),
+		assigns:       s.text("APP_ASSIGNMENT", "on") == "on",
 		lease:         s.duration("LEASE", 120*time.Second),
 		uncertainWait: s.duration("UNCERTAIN_WAIT", 15*time.Minute),
 		staleAfter:    s.duration("STALE_AFTER", 30*time.Minute),
@@ -42,6 +44,9 @@ func readConfig(getenv func(string) string) (config, error) {
 	}
 	if c.mailMode != "microsoft" && c.mailMode != "none" {
 		s.wrong("MAIL_MODE", c.mailMode, "microsoft or none")
+	}
+	if v := getenv("APP_ASSIGNMENT"); v != "" && v != "on" && v != "off" {
+		s.wrong("APP_ASSIGNMENT", v, "on or off")
 	}
 	return c, errors.Join(s.errs...)
 }

@@ -11,7 +11,7 @@ import (
 func TestSettingsThatAreWrongAreNamedTogether(t *testing.T) {
 	t.Parallel()
 	env := map[string]string{"LEASE": "soon", "PROBE_OUTAGE": "0", "MAIL_MODE": "own", "UNCERTAIN_WAIT": "-1s",
-		"WRITE_RATE": "fast", "INVITE_RATE": "-3", "INVITE_CAP": "many"}
+		"WRITE_RATE": "fast", "INVITE_RATE": "-3", "INVITE_CAP": "many", "APP_ASSIGNMENT": "no"}
 	_, err := readConfig(func(name string) string { return env[name] })
 	if err == nil {
 		t.Fatal("wrong settings were accepted")
@@ -26,7 +26,7 @@ func TestSettingsThatAreWrongAreNamedTogether(t *testing.T) {
 func TestSettingsHaveCarefulDefaults(t *testing.T) {
 	t.Parallel()
 	c, err := readConfig(func(string) string { return "" })
-	if err != nil || c.lease != 2*time.Minute || c.uncertainWait != 15*time.Minute || c.mailMode != "microsoft" || c.pace != pace.Careful {
+	if err != nil || c.lease != 2*time.Minute || c.uncertainWait != 15*time.Minute || c.mailMode != "microsoft" || c.pace != pace.Careful || !c.assigns {
 		t.Errorf("%+v, %v", c, err)
 	}
 }

@@ -76,7 +76,7 @@ func setUp(ctx context.Context, getenv func(string) string, log *slog.Logger) (h
 	if err != nil {
 		return nil, err
 	}
-	w := wiring{config: c, Services: services, directory: directory{client}, breaker: b, pacer: pacer}
+	w := wiring{config: c, Services: services, directory: directory{graph: client, assigns: c.assigns}, breaker: b, pacer: pacer}
 	return customhandler.New(customhandler.Options{
 		Functions: []customhandler.Function{
 			planupload.New(w.planner()), inviteguest.New(b.Guard(w.invite())), assignaccess.New(b.Guard(w.assign())), reportimport.New(w.report()),

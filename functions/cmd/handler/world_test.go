@@ -63,7 +63,7 @@ func newWorld(t *testing.T, seed entra.Seed, random uint64) *world {
 	w.entra = s
 	client, err := graph.New(graph.Config{Endpoint: s.URL(), Credential: identity{s}})
 	w.must(err)
-	w.dir = directory{client}
+	w.dir = directory{graph: client, assigns: true}
 	return w
 }
 
@@ -210,18 +210,13 @@ func (w *world) settle(m message.Message, verdict error) error {
 }
 
 func (w *world) invite() *invite.Step {
-	return &invite.Step{Ledger: w.ledger, Directory: w.dir, Bus: w, Pacer: w.pacer(), Cancelled: ledger.NewFlags(w.ledger, 0).Cancelled, Mode: "microsoft",
+	return &invite.Step{Ledger: w.ledger, Directory: w.dir, Bus: w, Pacer: unpaced(), Cancelled: ledger.NewFlags(w.ledger, 0).Cancelled, Mode: "microsoft",
 		Holder: func() string { w.leases++; return fmt.Sprint("worker-", w.leases) },
 		Lease:  2 * time.Minute, UncertainWait: 2*lag + 10*time.Second, Settle: lag}
 }
 
 func (w *world) assign() *assign.Step {
-	return &assign.Step{Ledger: w.ledger, Directory: w.dir, Bus: w, Pacer: w.pacer(), Cancelled: ledger.NewFlags(w.ledger, 0).Cancelled}
-}
-
-// pacer holds nobody up. Its waits are real ones, so it goes by a clock of its own.
-func (w *world) pacer() *pace.Pacer {
-	return pace.New(memledger.New(time.Now), pace.Settings{Writes: pace.Unlimited, Invitations: pace.Unlimited})
+	return &assign.Step{Ledger: w.ledger, Directory: w.dir, Bus: w, Pacer: unpaced(), Cancelled: ledger.NewFlags(w.ledger, 0).Cancelled}
 }
 
 func (w *world) entry(importID string, p *person) *ledger.Entry {
@@ -229,4 +224,9 @@ func (w *world) entry(importID string, p *person) *ledger.Entry {
 	e, err := w.ledger.Entry(w.t.Context(), importID, message.GuestKey(p.typed))
 	w.must(err)
 	return &e
+}
+
+// unpaced books every call at once, by the real clock: the world's own stands still.
+func unpaced() *pace.Pacer {
+	return pace.New(memledger.New(time.Now), pace.Settings{Writes: pace.Unlimited, Invitations: pace.Unlimited})
 }
