@@ -253,3 +253,38 @@ func TestACallForTwentyGuestsIsOneCall(t *testing.T) {
 		w.isOpen(true, "six calls for the first three guests")
 	})
 }
+
+// TestNoMoreInvitationsForLong: assignments go on, and an invitation that works ends it.
+func TestNoMoreInvitationsForLong(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.guests(8)
+		later := &message.Later{After: 15 * time.Minute, Why: "throttled by Microsoft Graph"}
+		capped := func() error { return &breaker.Trouble{Cause: breaker.Capped, Operation: "invite", Err: later} }
+		for n := range 4 {
+			if err := w.meets(invite(n), capped()); !errors.Is(err, later) {
+				t.Errorf("verdict %v", err)
+			}
+		}
+		if err := w.meets(invite(4), capped()); err != nil {
+			t.Errorf("the fifth: %v", err)
+		}
+		w.isOpen(true, "five guests")
+		w.worked = nil
+		if err := w.works(invite(5), ""); err != nil || len(w.worked) != 0 {
+			t.Errorf("an invitation: %v, worked on %d", err, len(w.worked))
+		}
+		if err := w.works(assign(6), "add member"); err != nil || len(w.worked) != 1 {
+			t.Errorf("an assignment: %v, worked on %d", err, len(w.worked))
+		}
+		w.isOpen(true, "an assignment that worked")
+		time.Sleep(15 * time.Minute)
+		m := w.probe()
+		if m == nil {
+			t.Fatal("no probe")
+		}
+		if err := w.works(*m, "invite"); err != nil {
+			t.Fatal(err)
+		}
+		w.isOpen(false, "an invitation that worked")
+	})
+}

@@ -108,7 +108,11 @@ func (b *Breaker) still(row *ledger.Breaker, t *Trouble, now time.Time) {
 }
 
 func describe(row *ledger.Breaker, t *Trouble) {
-	f := message.AsFailure(t.Err, "graph.unreachable")
+	code := "graph.unreachable"
+	if t.Cause == Capped {
+		code = "tenant.capped"
+	}
+	f := message.AsFailure(t.Err, code)
 	row.Cause, row.Operation = string(t.Cause), t.Operation
 	row.Code, row.Text, row.Request = f.Code, f.Text, f.Request
 }

@@ -34,6 +34,8 @@ type Import struct {
 	Ask                               string    // JSON of policy.Ask, while held
 	Run                               string    // the reading whose work files count; see [Import.Work]
 	ReportDue                         time.Time // before it the sweep asks for no report, since one is being written
+	Expected                          time.Time // end that was expected when the guests were planned; zero if nobody could say
+	ExpectedWhy                       string    // why not earlier
 	Version                           string    // opaque; set by the store
 }
 

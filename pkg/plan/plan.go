@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"guestlist/pkg/forecast"
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/message"
 	"guestlist/pkg/work"
@@ -50,6 +51,11 @@ func (p *Planner) plan(ctx context.Context, m message.Message) error {
 			m.Part, m.After = m.Part+1, ""
 			continue
 		}
+		if m.Part >= ledger.Parts && i.ExpectedWhy == "" {
+			if i, err = p.expect(ctx, i); err != nil {
+				return ledger.Unreachable(err)
+			}
+		}
 		if p.Now().Sub(start) > turn {
 			return p.handOver(ctx, m, 0)
 		}
@@ -66,6 +72,22 @@ func (p *Planner) plan(ctx context.Context, m message.Message) error {
 		}
 	}
 	return p.planned(ctx, m)
+}
+
+// expect notes, when all guests are known and none was sent, when the import should have ended.
+func (p *Planner) expect(ctx context.Context, i ledger.Import) (ledger.Import, error) {
+	f, err := forecast.Read(ctx, p.Ledger, p.Pace)
+	if err != nil {
+		return i, err
+	}
+	e, _ := f.Import(i.ID)
+	return p.Ledger.UpdateImport(ctx, i.ID, func(i *ledger.Import) error {
+		if i.ExpectedWhy != "" || e.Why == "" {
+			return ledger.ErrUnchanged
+		}
+		i.Expected, i.ExpectedWhy = e.At, e.Why
+		return nil
+	})
 }
 
 // part does one part of the plan. false means that the window is full; m then says where to go on.

@@ -27,6 +27,9 @@ func TestEveryValidRowGetsOneInvitation(t *testing.T) {
 	if i.State != ledger.Running || i.Rows != 300 || i.GuestsPlanned != 300 {
 		t.Errorf("import: %+v", i)
 	}
+	if !i.Expected.After(i.Created) || !strings.Contains(i.ExpectedWhy, "begin slowly") {
+		t.Errorf("expected end %s: %q", i.Expected, i.ExpectedWhy)
+	}
 	if n := w.different(message.Invite); n != 300 {
 		t.Errorf("%d invitations sent, want 300", n)
 	}

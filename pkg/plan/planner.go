@@ -22,6 +22,7 @@ import (
 	"guestlist/pkg/bus"
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/message"
+	"guestlist/pkg/pace"
 	"guestlist/pkg/policy"
 	"guestlist/pkg/window"
 	"guestlist/pkg/work"
@@ -51,6 +52,8 @@ type Planner struct {
 	Window interface {
 		Room(ctx context.Context, importID string) (window.Room, error)
 	}
+	// Pace is how fast a tenant is worked on that nobody has called yet; it says when an import will have ended.
+	Pace pace.Settings
 	// RedirectURL is where guests land whose row names no page.
 	RedirectURL string
 	// Now is this process's clock; it measures a turn of planning, nothing that other processes see.

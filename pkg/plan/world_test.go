@@ -13,6 +13,7 @@ import (
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/ledger/memledger"
 	"guestlist/pkg/message"
+	"guestlist/pkg/pace"
 	"guestlist/pkg/plan"
 	"guestlist/pkg/policy"
 	"guestlist/pkg/window"
@@ -43,7 +44,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC), dir: map[string]error{}, asked: map[string]int{}}
 	w.blobs = memblob.New("acct", func() time.Time { return w.now })
 	w.ledger = memledger.New(func() time.Time { return w.now })
-	w.plan = &plan.Planner{Ledger: w.ledger, Blobs: w.blobs, Bus: w, Directory: w, Window: roomFor{w, 1000}, RedirectURL: "https://apps.example/",
+	w.plan = &plan.Planner{Ledger: w.ledger, Blobs: w.blobs, Bus: w, Directory: w, Window: roomFor{w, 1000}, RedirectURL: "https://apps.example/", Pace: pace.Careful,
 		Now: func() time.Time { return w.now }}
 	return w
 }

@@ -79,7 +79,7 @@ func (w *world) process(ctx context.Context, wg *sync.WaitGroup, sweeps bool) {
 	pacer := pace.New(w.ledger, w.pace)
 	cancelled := ledger.NewFlags(w.ledger, 5*time.Second).Cancelled
 	win := &window.Window{Ledger: w.ledger, Settings: w.pace, Breaker: b}
-	planner := &plan.Planner{Ledger: w.ledger, Blobs: w.blobs, Bus: w.bus, Directory: p, Window: win, RedirectURL: "https://apps.example/", Now: time.Now}
+	planner := &plan.Planner{Ledger: w.ledger, Blobs: w.blobs, Bus: w.bus, Directory: p, Window: win, Pace: w.pace, RedirectURL: "https://apps.example/", Now: time.Now}
 	inviter := &invite.Step{Ledger: w.ledger, Directory: p, Bus: w.bus, Pacer: pacer, Cancelled: cancelled, Holder: rand.Text, Mode: "microsoft",
 		Lease: 2 * time.Minute, UncertainWait: 15 * time.Minute, Settle: 15 * time.Second}
 	assigner := &assign.Step{Ledger: w.ledger, Directory: p, Bus: w.bus, Pacer: pacer, Cancelled: cancelled, Gather: 5 * time.Second, Places: 64}

@@ -115,6 +115,7 @@ var causes = map[breaker.Cause]string{
 	breaker.Outage:  "Microsoft Graph cannot be reached, or answers with errors of its own",
 	breaker.Denied:  "Microsoft Graph refuses Guestlist's identity",
 	breaker.Refused: "the tenant takes no guests",
+	breaker.Capped:  "Microsoft Graph takes no more invitations for a long while, perhaps until the next day; only they wait",
 	breaker.Blocked: "Microsoft has blocked the tenant's invitations for suspicious activity",
 }
 
@@ -150,6 +151,8 @@ func printBreaker(w io.Writer, v breakerView) {
 
 func breakerState(v breakerView) string {
 	switch {
+	case v.Open && breaker.Cause(v.Cause) == breaker.Capped:
+		return "OPEN for invitations; groups and applications go on"
 	case v.Open:
 		return "OPEN: nothing is asked of Microsoft Graph, and nobody fails for it"
 	case v.Opened.IsZero():

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"guestlist/pkg/breaker"
 	"guestlist/pkg/graph"
@@ -32,6 +33,10 @@ func watch(b *breaker.Breaker, p *pace.Pacer) func(context.Context, graph.Operat
 	}
 }
 
+// capAfter is a wait that none of Microsoft's limits asks for, the longest of which looks at 150 s: an invitation that is
+// answered so has met the end of a day's, if there is such a thing. (pkg/graph cuts longer waits to this.)
+const capAfter = 15 * time.Minute
+
 // verdict is what a step returns for an error of Microsoft Graph: marked as trouble if others would meet it too; "too many
 // requests" is told apart, since it teaches the pace.
 func verdict(err error) error {
@@ -41,7 +46,11 @@ func verdict(err error) error {
 		return v
 	}
 	if e.Status == http.StatusTooManyRequests {
-		return &pace.Throttled{After: e.RetryAfter, Err: v}
+		v = &pace.Throttled{After: e.RetryAfter, Err: v}
+		if e.Operation == graph.Invite && e.RetryAfter >= capAfter {
+			return &breaker.Trouble{Cause: breaker.Capped, Operation: string(e.Operation), Err: v}
+		}
+		return v
 	}
 	t := &breaker.Trouble{Operation: string(e.Operation), Err: v}
 	switch graph.ScopeOf(err) {

@@ -110,7 +110,7 @@ func (w wiring) window() *window.Window {
 }
 
 func (w wiring) planner() *plan.Planner {
-	return &plan.Planner{Ledger: w.Ledger, Blobs: w.Blobs, Bus: w.Bus, Directory: w.directory, Window: w.window(),
+	return &plan.Planner{Ledger: w.Ledger, Blobs: w.Blobs, Bus: w.Bus, Directory: w.directory, Window: w.window(), Pace: w.pace,
 		RedirectURL: w.redirect, Now: time.Now}
 }
 

@@ -198,23 +198,23 @@ func (w *storm) promised(n int) {
 	}
 }
 
-// TestThrottlingStorm answers a third of the requests with 429, two hundred times, with each kind of Retry-After.
+// TestThrottlingStorm answers a third of the requests with 429, a hundred times, with each kind of Retry-After.
 func TestThrottlingStorm(t *testing.T) {
 	t.Parallel()
 	for name, after := range map[string]string{"seconds": "2", "none": "", "a word": "soon", "zero": "0", "negative": "-5", "huge": "99999999999999999999",
 		"a fraction": "1.5", "a date": "date:20s"} {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
 			inStorm(t, entra.Config{}, func(w *storm) {
-				fault := entra.Fault{Operation: "*", Status: http.StatusTooManyRequests, RetryAfter: after, Rate: 0.33, Count: 200}
+				fault := entra.Fault{Operation: "*", Status: http.StatusTooManyRequests, RetryAfter: after, Rate: 0.33, Count: 100}
 				if err := w.entra.SetFault(fault); err != nil {
 					t.Fatal(err)
 				}
 				w.work(func() {
-					w.plan(120)
+					w.plan(60)
 					t.Logf("done after %s", w.done(24*time.Hour))
 				})
-				w.promised(120)
-				if s := w.entra.Stats(); s.Faults < 150 {
+				w.promised(60)
+				if s := w.entra.Stats(); s.Faults < 80 {
 					t.Errorf("%d faults: it was no storm", s.Faults)
 				}
 			})
@@ -233,7 +233,7 @@ func TestRateThatIsTooHigh(t *testing.T) {
 					t.Fatal(err)
 				}
 				w.work(func() {
-					w.plan(1000)
+					w.plan(600)
 					took := w.done(2 * time.Hour)
 					s := w.entra.Stats()
 					share := float64(s.Throttled) / float64(s.Throttled+s.Writes)
@@ -242,7 +242,7 @@ func TestRateThatIsTooHigh(t *testing.T) {
 						t.Errorf("%.1f %% throttled, %s", 100*share, took)
 					}
 				})
-				w.promised(1000)
+				w.promised(600)
 			})
 		})
 	}
@@ -255,10 +255,10 @@ func TestAnswersLostAfterTheDeed(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.work(func() {
-			w.plan(500)
+			w.plan(300)
 			t.Logf("done after %s, %d writes", w.done(6*time.Hour), w.entra.Stats().Writes)
 		})
-		w.promised(500)
+		w.promised(300)
 	})
 }
 
@@ -266,9 +266,9 @@ func TestAnswersLostAfterTheDeed(t *testing.T) {
 func TestReplicationOfAMinute(t *testing.T) {
 	inStorm(t, entra.Config{Lag: time.Minute, RandSeed: 1}, func(w *storm) {
 		w.work(func() {
-			w.plan(500)
+			w.plan(300)
 			t.Logf("done after %s, %d writes", w.done(time.Hour), w.entra.Stats().Writes)
 		})
-		w.promised(500)
+		w.promised(300)
 	})
 }
