@@ -27,6 +27,7 @@ type part struct {
 // record is one S3 event, or why it is none that can be acted on.
 type record struct {
 	object Object
+	body   json.RawMessage // an event with this record alone; nil where that is the part's
 	err    error
 }
 
@@ -79,9 +80,7 @@ func queuedPart(raw json.RawMessage) part {
 		return part{body: raw, err: unreadable("a record among SQS messages is none")}
 	}
 	p := part{id: m.MessageID, body: json.RawMessage(m.Body)}
-	if p.records, p.err = records(p.body, 0); !json.Valid(p.body) {
-		p.body, _ = json.Marshal(m.Body) // as a string, so that it can be shown
-	}
+	p.records, p.err = records(p.body, 0)
 	return p
 }
 
@@ -110,7 +109,8 @@ func records(body []byte, level int) ([]record, error) {
 	for _, raw := range e.Records {
 		rs, err := one(raw, level)
 		if err != nil {
-			rs = []record{{err: err}}
+			alone, _ := json.Marshal(map[string][]json.RawMessage{"Records": {raw}}) // what was parsed has JSON
+			rs = []record{{body: alone, err: err}}
 		}
 		all = append(all, rs...)
 	}

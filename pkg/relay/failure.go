@@ -44,8 +44,11 @@ const Permanent = "Permanent"
 const mostPayload = 128 << 10
 
 func newFailure(now time.Time, request json.RawMessage, f *message.Failure) Failure {
-	if len(request) > mostPayload {
+	switch {
+	case len(request) > mostPayload:
 		request = json.RawMessage(`"left out: it is too large"`)
+	case !json.Valid(request):
+		request, _ = json.Marshal(string(request)) // as a string, so that it can be shown; a string has JSON
 	}
 	out := Failure{Version: "1.0", Timestamp: now.UTC(), Request: request, Response: Reason{Code: f.Code, Text: f.Text}}
 	out.Context.Condition = Permanent

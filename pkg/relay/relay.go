@@ -32,8 +32,8 @@ type Source interface {
 	Open(ctx context.Context, bucket, key, version, etag string) (io.ReadCloser, blobstore.Info, blobstore.Properties, error)
 }
 
-// DefaultMargin is how long before the end of its invocation the relay stops, to be able to say so.
-const DefaultMargin = 5 * time.Second
+// margin is how long before the end of its invocation the relay stops, to be able to say so; in a short one a fifth of it.
+const margin = 5 * time.Second
 
 // Relay is the step. Its fields are read only; Handle may be called from many goroutines.
 type Relay struct {
@@ -44,7 +44,6 @@ type Relay struct {
 	Failures Failures
 	Log      *slog.Logger
 	Now      func() time.Time
-	Margin   time.Duration
 }
 
 // response is what Lambda expects of a function that SQS invokes: the messages to deliver again.
@@ -61,7 +60,7 @@ type failedItem struct {
 func (r *Relay) Handle(ctx context.Context, payload []byte) ([]byte, error) {
 	if end, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadlineCause(ctx, end.Add(-r.Margin), errOutOfTime)
+		ctx, cancel = context.WithDeadlineCause(ctx, end.Add(-min(margin, time.Until(end)/5)), errOutOfTime)
 		defer cancel()
 	}
 	d := parse(payload)
@@ -108,9 +107,12 @@ func (r *Relay) part(ctx context.Context, p part) error {
 		return again
 	}
 	for _, rec := range refused {
-		body := p.body
-		if rec.object.Key != "" {
+		body := rec.body
+		switch {
+		case rec.object.Key != "":
 			body = rec.object.event()
+		case body == nil:
+			body = p.body
 		}
 		if err := r.refuse(ctx, body, rec.err); err != nil {
 			return err

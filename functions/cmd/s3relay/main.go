@@ -61,6 +61,6 @@ func setUp(ctx context.Context, getenv func(string) string, stdout io.Writer) (*
 	if err != nil {
 		return nil, err
 	}
-	step.Now, step.Log, step.Margin = time.Now, log, relay.DefaultMargin
+	step.Now, step.Log = time.Now, log
 	return &handler{relay: step, log: log}, nil
 }
