@@ -11,8 +11,10 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambda/messages"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
+	"guestlist/pkg/message"
 	"guestlist/pkg/relay"
 )
 
@@ -47,8 +49,16 @@ func (h *handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if c, ok := lambdacontext.FromContext(ctx); ok {
 		step.Log = h.log.With("request_id", c.AwsRequestID)
 	}
-	return step.Handle(ctx, payload)
+	answer, err := step.Handle(ctx, payload)
+	if err != nil {
+		f := message.AsFailure(err, retryable)
+		return nil, messages.InvokeResponse_Error{Type: f.Code, Message: f.Text}
+	}
+	return answer, nil
 }
+
+// retryable is the error type that Lambda shows of what may succeed later; what never can has a code of docs/codes.md.
+const retryable = "Retryable"
 
 func setUp(ctx context.Context, getenv func(string) string, stdout io.Writer) (*handler, error) {
 	c, err := readConfig(getenv)
