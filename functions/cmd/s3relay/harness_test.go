@@ -100,6 +100,7 @@ type world struct {
 	function       *lambda.Function
 	failures       *lambda.SendOnly
 	output         *output
+	bootstrap      string // the binary
 }
 
 func newWorld(t testing.TB, versions bool, change func(*lambda.Config)) *world {
@@ -107,6 +108,7 @@ func newWorld(t testing.TB, versions bool, change func(*lambda.Config)) *world {
 	w := &world{t: t, bucket: "drop-" + strings.ToLower(rand.Text()[:10]), source: "s" + strings.ToLower(rand.Text()[:10]), told: make(chan []byte, 100), output: &output{}}
 	file, err := binary()
 	w.must(err)
+	w.bootstrap = file
 	w.s3, err = server()
 	w.must(err)
 	w.must(w.s3.CreateBucket(t.Context(), w.bucket, versions))

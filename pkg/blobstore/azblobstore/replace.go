@@ -98,8 +98,10 @@ func (r *replacer) stage() error {
 	}
 	id, data, flight := r.nextID(), r.buf, make(chan error, 1)
 	go func() {
+		// Not ComputeCRC64: the SDK makes a copy of the block for it.
+		sum := md5.Sum(data)
 		_, err := r.client.StageBlock(r.ctx, id, streaming.NopCloser(bytes.NewReader(data)),
-			&blockblob.StageBlockOptions{TransactionalValidation: blob.TransferValidationTypeComputeCRC64()})
+			&blockblob.StageBlockOptions{TransactionalValidation: blob.TransferValidationTypeMD5(sum[:])})
 		flight <- err
 	}()
 	r.flight, r.buf, r.spare = flight, r.spare, data
