@@ -30,7 +30,7 @@ PKGS    ?= ./...
 # More arguments for go test, for example ARGS='-run Lease'.
 ARGS    ?=
 
-.PHONY: help demo demo-s3 run test check package package-azure package-aws tools s3server needs-go needs-node format vet lint tidy race vulnerabilities devstack
+.PHONY: help demo demo-s3 run test check package package-azure package-aws tools s3server needs-go needs-node format vet lint tidy template race vulnerabilities devstack
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,7 +60,7 @@ test: tools s3server ## run every test, then print the slowest ten
 	@go build -o $(CACHE)/bin/gotest ./.ci/gotest
 	@$(CACHE)/bin/gotest -count=1 -shuffle=on $(ARGS) $(PKGS) $(CI_PKGS)
 
-check: format vet lint tidy race vulnerabilities ## format, vet, lint, tidy, race tests, known vulnerabilities
+check: format vet lint tidy template race vulnerabilities ## format, vet, lint, tidy, infra/aws, race tests, known vulnerabilities
 
 package: package-azure package-aws ## stage what is deployed: dist/azure (GOOS, GOARCH; linux/amd64 by default) and dist/aws
 
@@ -139,6 +139,10 @@ lint: needs-go
 
 tidy: needs-go
 	go mod tidy -diff
+
+# A module of its own: what it needs is no part of Guestlist.
+template: needs-go
+	@cd .ci/cloudformation && go vet . && go mod tidy -diff && go test . && go run . ../../infra/aws/template.yaml
 
 # Import rules, package comments, paths in the docs and machine paths are a test: pkg/layout.
 race: tools s3server

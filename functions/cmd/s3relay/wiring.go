@@ -63,6 +63,7 @@ func (w wiring) credential(account aws.Config) (azcore.TokenCredential, error) {
 	options := &azidentity.ClientAssertionCredentialOptions{}
 	options.Transport = w.client
 	if w.authority != "" {
+		options.DisableInstanceDiscovery = true // it would ask the public cloud whether the authority is one
 		options.Cloud = cloud.Configuration{ActiveDirectoryAuthorityHost: w.authority, Services: map[cloud.ServiceName]cloud.ServiceConfiguration{}}
 	}
 	return azidentity.NewClientAssertionCredential(w.tenant, w.clientID, assertion(sts.NewFromConfig(account), w.audience), options)
