@@ -2,11 +2,16 @@ package s3source
 
 import (
 	"context"
-	"crypto/md5" // S3 makes ETags of it; against faults on the way, not against people
+	"crypto/md5"  // S3 makes ETags of it; against faults on the way, not against people
+	"crypto/sha1" // likewise
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
+	"hash/crc32"
 	"io"
 	"strconv"
 	"strings"
@@ -37,39 +42,61 @@ func checksumOf(out *s3.GetObjectOutput) checksum {
 }
 
 // parts returns the number of parts where the value is a sum over the parts' sums, such as q1w2e3==-4; otherwise 0. The SDK
-// checks the bytes against all other values by itself.
+// checks the bytes against all other values by itself, and passes over these.
 func (c checksum) parts() int {
 	_, after, ok := strings.Cut(c.value, "-") // base64 has no hyphen
 	n, err := strconv.Atoi(after)
-	if !ok || err != nil {
+	if !ok || err != nil || sumOf(c.algorithm) == nil {
 		return 0
 	}
 	return n
 }
 
-// partsReader reads an object part by part, each in a request of its own: S3 sends the part's sum and the SDK checks it.
+// sumOf returns a hash for an algorithm of S3 that makes sums of sums; nil if there is no such.
+func sumOf(algorithm string) hash.Hash {
+	switch algorithm {
+	case "CRC32":
+		return crc32.NewIEEE()
+	case "CRC32C":
+		return crc32.New(crc32.MakeTable(crc32.Castagnoli))
+	case "SHA1":
+		return sha1.New()
+	case "SHA256":
+		return sha256.New()
+	case "SHA512":
+		return sha512.New()
+	}
+	return nil
+}
+
+// partsReader reads an object part by part, each in a request of its own, which is how its parts' limits are known, and ends
+// with an error if the sum over their sums is not the one that S3 keeps.
 type partsReader struct {
 	source *Source
 	ctx    context.Context
 	in     s3.GetObjectInput
+	want   checksum
 	parts  int // how many there are
 	part   int // the one that is read
 	body   io.ReadCloser
+	sum    hash.Hash // of the part
+	sums   []byte    // of those before
 }
 
 func (r *partsReader) Read(p []byte) (int, error) {
 	for {
 		if r.body == nil {
 			if r.part == r.parts {
-				return 0, io.EOF
+				return 0, r.verdict()
 			}
 			if err := r.next(); err != nil {
 				return 0, err
 			}
 		}
 		n, err := r.body.Read(p)
+		r.sum.Write(p[:n])
 		if errors.Is(err, io.EOF) {
-			err = errors.Join(r.body.Close())
+			r.sums, err = r.sum.Sum(r.sums), r.body.Close()
 			r.body = nil
 		}
 		if n > 0 || err != nil {
@@ -86,12 +113,17 @@ func (r *partsReader) next() error {
 	if err != nil {
 		return fmt.Errorf("part %d: %w", r.part, err)
 	}
-	if checksumOf(out).value == "" || checksumOf(out).parts() > 0 {
-		_ = out.Body.Close()
-		return fmt.Errorf("part %d: S3 sent no sum of it", r.part)
-	}
-	r.body = out.Body
+	r.body, r.sum = out.Body, sumOf(r.want.algorithm)
 	return nil
+}
+
+func (r *partsReader) verdict() error {
+	all := sumOf(r.want.algorithm)
+	all.Write(r.sums)
+	if got := fmt.Sprintf("%s-%d", base64.StdEncoding.EncodeToString(all.Sum(nil)), r.parts); got != r.want.value {
+		return fmt.Errorf("the parts have the %s %s, S3 keeps %s", r.want.algorithm, got, r.want.value)
+	}
+	return io.EOF
 }
 
 func (r *partsReader) Close() error {

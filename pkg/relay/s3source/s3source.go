@@ -1,8 +1,8 @@
 // Package s3source reads versions of S3 objects as streams, and checks their bytes. Call [New] once per process.
 //
 // It promises that Read ends with io.EOF only after all bytes of the version that was asked for, and after they had the
-// sum that S3 keeps: of the whole object, of each part where the object was uploaded in parts and has only a sum of sums,
-// or the MD5 in its ETag where it has no other. It leaves out continuing after a broken connection: that is an error, and
+// sum that S3 keeps: of the whole object, the sum over the sums of its parts where it has only that, or the MD5 in its ETag
+// where it has no other. It leaves out continuing after a broken connection: that is an error, and
 // the caller begins anew.
 package s3source
 
@@ -60,7 +60,7 @@ func (s *Source) Open(ctx context.Context, bucket, key, version, etag string) (i
 	switch parts := sum.parts(); {
 	case parts > 0:
 		_ = body.Close() // nothing is read: the parts are, one by one
-		body = &partsReader{source: s, ctx: ctx, in: *in, parts: parts}
+		body = &partsReader{source: s, ctx: ctx, in: *in, want: sum, parts: parts}
 	case sum.value == "" && etagIsMD5(out, etag):
 		body = newMD5Reader(body, etag)
 	}
