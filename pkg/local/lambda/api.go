@@ -14,8 +14,7 @@ import (
 type api struct {
 	ln     net.Listener
 	server *http.Server
-	asked  chan struct{} // closed when the process first asks for work
-	once   sync.Once
+	asked  chan struct{} // gets one whenever the process asks for work
 	next   chan *invocation
 	closed chan struct{}
 	end    sync.Once
@@ -63,7 +62,10 @@ func (a *api) routes() http.Handler {
 
 // giveNext answers when there is an invocation. Asking also ends the invocation before.
 func (a *api) giveNext(w http.ResponseWriter, req *http.Request) {
-	a.once.Do(func() { close(a.asked) })
+	select {
+	case a.asked <- struct{}{}:
+	default:
+	}
 	select {
 	case <-req.Context().Done():
 	case <-a.closed:

@@ -94,6 +94,12 @@ func (e *environment) invoke(payload []byte) Result {
 	defer a.take(i)
 	select {
 	case r := <-i.result:
+		select { // an invocation ends when the process asks for the next one
+		case <-a.asked:
+		case <-c.Done():
+		case <-late.C:
+			c.Kill()
+		}
 		return r
 	case <-c.Done():
 		select {
@@ -153,7 +159,7 @@ func serve() (*api, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &api{ln: ln, asked: make(chan struct{}), next: make(chan *invocation), closed: make(chan struct{})}
+	a := &api{ln: ln, asked: make(chan struct{}, 1), next: make(chan *invocation), closed: make(chan struct{})}
 	a.server = &http.Server{Handler: a.routes(), ReadHeaderTimeout: time.Minute}
 	go a.server.Serve(ln) //nolint:errcheck // it ends with close
 	return a, nil
