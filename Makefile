@@ -58,6 +58,9 @@ demo-s3: tools devstack s3server ## the same by way of S3: a file put into a buc
 run: tools devstack ## keep the stack up with the sample directory, or for a file (CSV=path); Ctrl-C ends it
 	@exec $(CACHE)/bin/devstack $(if $(filter file,$(origin CSV)),-seed docs/samples/directory.json,-csv "$$DROPPED") $(ARGS)
 
+bench-graph: tools devstack ## measure writes per guest and pace against the limits, beside scripts (docs/performance.md)
+	@exec $(CACHE)/bin/devstack bench $(ARGS)
+
 test: conformance s3server ## run every test, then print the slowest ten
 	@mkdir -p $(CACHE)/bin
 	@go build -o $(CACHE)/bin/gotest ./.ci/gotest
