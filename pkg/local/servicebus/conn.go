@@ -225,13 +225,18 @@ func (c *conn) writeAll(beat time.Duration) {
 func (c *conn) collect(empty []byte) (frames []byte, ended bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.fill()
+	frames, c.out = c.out, empty
+	c.room.Broadcast()
+	return frames, c.ended
+}
+
+// fill takes messages from the queues, a link at a time, while there is credit and room.
+func (c *conn) fill() {
 	for more := true; more && !c.ended && len(c.out) < flushAt; {
 		more = false
 		for _, l := range c.senders {
 			more = l.deliver() || more
 		}
 	}
-	frames, c.out = c.out, empty
-	c.room.Broadcast()
-	return frames, c.ended
 }
