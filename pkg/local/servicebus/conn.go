@@ -161,10 +161,13 @@ func (c *conn) handle(f amqp.Frame) error {
 		return c.begin(f.Channel, p)
 	}
 	s := c.sessions[f.Channel]
-	if s == nil {
+	_, ends := p.(*amqp.End)
+	switch {
+	case s == nil && ends: // a client that gave up waiting ends a session twice; its other sessions shall live
+		return nil
+	case s == nil:
 		return &amqp.Error{Condition: "amqp:not-allowed", Description: fmt.Sprintf("%T on channel %d, where no session is", p, f.Channel)}
-	}
-	if _, ok := p.(*amqp.End); ok {
+	case ends:
 		s.end()
 		delete(c.sessions, f.Channel)
 		c.push(f.Channel, &amqp.End{})
@@ -222,13 +225,18 @@ func (c *conn) writeAll(beat time.Duration) {
 func (c *conn) collect(empty []byte) (frames []byte, ended bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.fill()
+	frames, c.out = c.out, empty
+	c.room.Broadcast()
+	return frames, c.ended
+}
+
+// fill takes messages from the queues, a link at a time, while there is credit and room.
+func (c *conn) fill() {
 	for more := true; more && !c.ended && len(c.out) < flushAt; {
 		more = false
 		for _, l := range c.senders {
 			more = l.deliver() || more
 		}
 	}
-	frames, c.out = c.out, empty
-	c.room.Broadcast()
-	return frames, c.ended
 }

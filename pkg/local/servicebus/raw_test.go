@@ -313,7 +313,7 @@ func TestProtocolErrorsCloseTheConnectionWithAReason(t *testing.T) {
 	}{
 		"garbage":             {[]byte{0, 0, 0, 10, 2, 0, 0, 0, 0xff, 0xff}, "amqp:decode-error"},
 		"frame too large":     {[]byte{0xff, 0, 0, 0, 2, 0, 0, 0}, "amqp:decode-error"},
-		"no such session":     {amqp.AppendFrame(nil, amqp.Frame{Channel: 7}, &amqp.End{}), "amqp:not-allowed"},
+		"no such session":     {amqp.AppendFrame(amqp.AppendFrame(nil, amqp.Frame{Channel: 7}, &amqp.End{}), amqp.Frame{Channel: 7}, &amqp.Flow{}), "amqp:not-allowed"},
 		"channel twice":       {amqp.AppendFrame(nil, amqp.Frame{}, &amqp.Begin{}), "amqp:not-allowed"},
 		"transfer to no link": {amqp.AppendFrame(nil, amqp.Frame{}, &amqp.Transfer{Handle: 3}), "amqp:session:unattached-handle"},
 		"wrong field type":    {amqp.AppendFrame(nil, amqp.Frame{}, &amqp.Attach{Properties: amqp.Map{}, Desired: nil, OfferedCapabilities: nil, Name: "\xff"}), "amqp:decode-error"},

@@ -122,6 +122,11 @@ func (s *session) settle(d *amqp.Disposition) {
 		}
 		delete(s.unsettled, id)
 		answer := func(state any) {
+			if _, gone := d.State.(*amqp.Accepted); !gone {
+				// What was given back goes out again before the answer: a client that closes its link once it has the answer
+				// can still give it back.
+				s.conn.fill()
+			}
 			if !d.Settled {
 				s.push(&amqp.Disposition{First: id, Last: &id, Settled: true, State: state})
 			}
