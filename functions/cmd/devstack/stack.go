@@ -232,16 +232,26 @@ func (s *stack) writeEnv() error {
 
 // announce says where everything is.
 func (s *stack) announce() {
-	s.console.line(map[string]any{
+	ready := map[string]any{
 		"functions": s.platform.url(), "serviceBus": s.bus.ConnectionString(), "storage": s.azurite.ConnectionString(),
 		"graph": s.entra.URL(), "graphControl": s.entra.ControlURL(), "mailbox": "",
 		"pids": map[string]int{"handler": s.platform.handlerPID(), "azurite": s.azurite.PID(), "devstack": os.Getpid()},
-	})
+	}
+	if s.aws != nil {
+		ready["s3"] = s.aws.s3.URL()
+	}
+	s.console.line(ready)
 	s.console.say("ready: functions host %s, directory %s (controls %s), storage %s", s.platform.url(), s.entra.URL(), s.entra.ControlURL(), s.azurite.BlobURL())
+	if s.aws != nil {
+		s.console.say("S3 %s, bucket %s, its events in a queue in front of the relay in AWS Lambda", s.aws.s3.URL(), dropBucket)
+	}
 	s.console.say("faults %s, limits %s, replication lag %s; repeat this run's lag and faults with -rand %d", s.faults, s.limits, s.lag, s.random)
 	if !s.exit {
 		s.console.say("in another terminal: export GUESTLIST_ENV=%s", s.env)
 		s.console.say("  drop a file:    .cache/bin/guestlist drop docs/samples/partners.csv -source %s", s.source)
+		if s.aws != nil {
+			s.console.say("  put it into S3: %s aws s3 cp docs/samples/partners.csv s3://%s/%s/", strings.Join(s.aws.s3.Environment(), " "), dropBucket, s.source)
+		}
 		s.console.say("  see it happen:  .cache/bin/guestlist status")
 	}
 }

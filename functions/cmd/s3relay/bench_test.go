@@ -106,7 +106,7 @@ func TestSettingsSayWhatIsWrong(t *testing.T) {
 		"SOURCES: rule 1: source":                                     {"SOURCES", `[{"bucket":"b","source":"_"}]`},
 		"Storage__blobServiceUri is \"http://acme\": set it to https": {"Storage__blobServiceUri", "http://acme"},
 		"set AZURE_TENANT_ID and AZURE_CLIENT_ID":                     {"AZURE_CLIENT_ID", ""},
-		"Storage is a connection string of a real account":            {"Storage", "AccountName=acme;AccountKey=a2V5;EndpointSuffix=core.windows.net"},
+		"the connection string in Storage is that of a real account":  {"Storage", "AccountName=acme;AccountKey=a2V5;EndpointSuffix=core.windows.net"},
 	} {
 		getenv := func(name string) string {
 			if name == change[0] {

@@ -53,5 +53,5 @@ func onlyEmulator(connection string) error {
 	if strings.Contains(connection, "AccountName=devstoreaccount1;") || strings.EqualFold(strings.Trim(connection, "; "), "UseDevelopmentStorage=true") {
 		return nil
 	}
-	return errors.New("Storage is a connection string of a real account: remove it and set Storage__blobServiceUri, AZURE_TENANT_ID and AZURE_CLIENT_ID, which need no key")
+	return errors.New("the connection string in Storage is that of a real account: remove it and set Storage__blobServiceUri, AZURE_TENANT_ID and AZURE_CLIENT_ID, which need no key")
 }

@@ -71,24 +71,6 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// output is what the function writes, shown if the test fails.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
-}
-
 // world is a bucket, an inbox, and the function between them: the built binary, S3 by HTTP, Azurite behind a gate.
 type world struct {
 	t              testing.TB
@@ -99,13 +81,12 @@ type world struct {
 	blobs          *azblobstore.Store
 	function       *lambda.Function
 	failures       *lambda.SendOnly
-	output         *output
 	bootstrap      string // the binary
 }
 
 func newWorld(t testing.TB, versions bool, change func(*lambda.Config)) *world {
 	t.Helper()
-	w := &world{t: t, bucket: "drop-" + strings.ToLower(rand.Text()[:10]), source: "s" + strings.ToLower(rand.Text()[:10]), told: make(chan []byte, 100), output: &output{}}
+	w := &world{t: t, bucket: "drop-" + strings.ToLower(rand.Text()[:10]), source: "s" + strings.ToLower(rand.Text()[:10]), told: make(chan []byte, 100)}
 	file, err := binary()
 	w.must(err)
 	w.bootstrap = file
@@ -121,7 +102,7 @@ func newWorld(t testing.TB, versions bool, change func(*lambda.Config)) *world {
 	w.failures, err = lambda.ServeQueue()
 	w.must(err)
 	t.Cleanup(w.failures.Close)
-	c := lambda.Config{Bootstrap: file, Timeout: time.Minute, Output: w.output, Environment: append(w.s3.Environment(),
+	c := lambda.Config{Bootstrap: file, Timeout: time.Minute, Output: t.Output(), Environment: append(w.s3.Environment(),
 		"AWS_ENDPOINT_URL_SQS="+w.failures.Endpoint(), "FAILURES_QUEUE_URL="+w.failures.URL(),
 		fmt.Sprintf(`SOURCES=[{"bucket":%q,"prefix":"users/","source":%q}]`, w.bucket, w.source),
 		fmt.Sprintf("Storage=DefaultEndpointsProtocol=http;AccountName=%s;AccountKey=%s;BlobEndpoint=%s;", azurite.Account, azurite.Key, w.gate.url))}
@@ -130,11 +111,6 @@ func newWorld(t testing.TB, versions bool, change func(*lambda.Config)) *world {
 	}
 	w.function = lambda.New(c)
 	t.Cleanup(w.function.Close)
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Log(w.output)
-		}
-	})
 	return w
 }
 

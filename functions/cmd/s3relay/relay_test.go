@@ -56,39 +56,28 @@ func TestFileArrives(t *testing.T) {
 	}
 }
 
-// TestLateEventOfAnOlderVersion delivers the events of two versions in the wrong order.
-func TestLateEventOfAnOlderVersion(t *testing.T) {
+// TestNewestVersionStands delivers the events of two versions of a file in the wrong order; and in the right one where the
+// bucket keeps no versions, so that what the first event names is gone.
+func TestNewestVersionStands(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, true, nil)
-	first, second := w.put("users/a.csv", []byte("first")), w.put("users/a.csv", []byte("second"))
-	for _, e := range [][]byte{second, first, second, first} {
-		if r := w.invoke(e); r.Failed() || string(r.Payload) != "{}" {
-			t.Errorf("answer %s, error %s %s", r.Payload, r.ErrorType, r.ErrorMessage)
-		}
-		if got, _, _ := w.blob("users/a.csv"); string(got) != "second" {
-			t.Errorf("%q stands", got)
-		}
-	}
-	if _, commits := w.gate.counts(); commits != 1 {
-		t.Errorf("%d versions", commits)
-	}
-}
-
-// TestObjectReplacedBeforeItWasRead has a bucket without versions: what the first event names is gone.
-func TestObjectReplacedBeforeItWasRead(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, false, nil)
-	first, second := w.put("users/a.csv", []byte("first")), w.put("users/a.csv", []byte("second"))
-	for _, e := range [][]byte{first, second} {
-		if r := w.invoke(e); r.Failed() {
-			t.Errorf("error %s %s", r.ErrorType, r.ErrorMessage)
-		}
-	}
-	if got, _, _ := w.blob("users/a.csv"); string(got) != "second" {
-		t.Errorf("%q stands", got)
-	}
-	if _, commits := w.gate.counts(); commits != 1 {
-		t.Errorf("%d versions", commits)
+	for name, tc := range map[string]struct {
+		versions bool
+		order    []int
+	}{"late_event": {true, []int{1, 0, 1, 0}}, "replaced_before_it_was_read": {false, []int{0, 1, 0}}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, tc.versions, nil)
+			events := [][]byte{w.put("users/a.csv", []byte("first")), w.put("users/a.csv", []byte("second"))}
+			for _, i := range tc.order {
+				if r := w.invoke(events[i]); r.Failed() || string(r.Payload) != "{}" {
+					t.Errorf("answer %s, error %s %s", r.Payload, r.ErrorType, r.ErrorMessage)
+				}
+			}
+			got, _, _ := w.blob("users/a.csv")
+			if _, commits := w.gate.counts(); commits != 1 || string(got) != "second" {
+				t.Errorf("%d versions, %q stands", commits, got)
+			}
+		})
 	}
 }
 
