@@ -33,6 +33,7 @@ var layers = map[string]layer{
 	"pkg/ledger":    contract,
 
 	"pkg/assign":  step,
+	"pkg/breaker": step,
 	"pkg/csvfile": step,
 	"pkg/invite":  step,
 	"pkg/notify":  step,

@@ -51,8 +51,9 @@ const (
 type Step struct {
 	Generation int       `json:"generation"`
 	State      State     `json:"state"`
-	Wait       string    `json:"wait,omitempty"` // what a waiting step waits for
-	Due        time.Time `json:"due,omitzero"`   // when a sent step's message should act next
+	Wait       string    `json:"wait,omitempty"`    // what a waiting step waits for
+	Attempt    int       `json:"attempt,omitempty"` // of the message that is sent when the wait has ended; 0 means 1
+	Due        time.Time `json:"due,omitzero"`      // when a sent step's message should act next
 	Outcome    Outcome   `json:"outcome,omitempty"`
 	Code       string    `json:"code,omitempty"`
 	Text       string    `json:"text,omitempty"`
@@ -60,10 +61,31 @@ type Step struct {
 	At         time.Time `json:"at,omitzero"`       // when it ended
 }
 
+// What a step may wait for. The sweep sends it again when the reason has ended.
+const (
+	WaitBreaker = "breaker" // the circuit breaker is open
+	WaitRate    = "rate"    // the slow start of new invitations
+	WaitDay     = "day"     // the cap of new invitations a day
+)
+
 // Send makes the step sent: its message should act at due.
 func (s *Step) Send(due time.Time) {
-	*s = Step{Generation: s.Generation, State: Sent, Due: due}
+	*s = Step{Generation: s.Generation, State: Sent, Attempt: s.Attempt, Due: due}
 }
+
+// Hold makes the step wait without a message; attempt is that of the message in hand, which is not used up by it.
+func (s *Step) Hold(reason string, attempt int) {
+	*s = Step{Generation: s.Generation, State: Waiting, Wait: reason, Attempt: attempt}
+}
+
+// Resume sends a step that waited, with a new generation.
+func (s *Step) Resume(due time.Time) {
+	s.Generation++
+	s.Send(due)
+}
+
+// Waits reports whether the step waits for reason.
+func (s *Step) Waits(reason string) bool { return s.State == Waiting && s.Wait == reason }
 
 // End ends the step.
 func (s *Step) End(o Outcome, at time.Time) {

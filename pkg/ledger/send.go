@@ -16,13 +16,13 @@ func (i Import) Message() message.Message {
 	return m
 }
 
-// Messages returns the messages of those steps of an entry that pick picks.
+// Messages returns the messages of those steps of an entry that pick picks, with the attempt that each step is at.
 func (i Import) Messages(e *Entry, pick func(*Step) bool) []message.Message {
 	var out []message.Message
 	add := func(k message.Kind, target int, s *Step) {
 		if pick(s) {
 			out = append(out, message.Message{Kind: k, Import: e.Import, Guest: e.Guest, Target: target,
-				Generation: s.Generation, Source: i.Source})
+				Attempt: s.Attempt, Generation: s.Generation, Source: i.Source})
 		}
 	}
 	add(message.Invite, 0, &e.Invite)

@@ -6,6 +6,7 @@ type Tally struct {
 	InvitePlanned int             `json:"invitePlanned,omitempty"`
 	InviteSent    int             `json:"inviteSent,omitempty"`
 	InviteWaiting map[string]int  `json:"inviteWaiting,omitempty"` // by reason
+	Waiting       map[string]int  `json:"waiting,omitempty"`       // guests with a step that waits, by reason
 	Invited       int             `json:"invited,omitempty"`       // user id known
 	TargetsSent   int             `json:"targetsSent,omitempty"`
 	Open          int             `json:"open"`            // guests with an open step
@@ -22,6 +23,14 @@ func Count(e *Entry) Tally {
 		t.InviteSent = 1
 	case Waiting:
 		t.InviteWaiting = map[string]int{e.Invite.Wait: 1}
+	}
+	for _, s := range e.Steps() {
+		if s.State == Waiting {
+			if t.Waiting == nil {
+				t.Waiting = map[string]int{}
+			}
+			t.Waiting[s.Wait] = 1
+		}
 	}
 	if e.UserID != "" {
 		t.Invited = 1
@@ -48,6 +57,7 @@ func (t Tally) Plus(n int, u Tally) Tally {
 	t.TargetsSent += n * u.TargetsSent
 	t.Open += n * u.Open
 	t.InviteWaiting = plus(t.InviteWaiting, n, u.InviteWaiting)
+	t.Waiting = plus(t.Waiting, n, u.Waiting)
 	t.Ended = plus(t.Ended, n, u.Ended)
 	return t
 }

@@ -14,6 +14,8 @@ var fields = []test{
 	{"EveryFieldOfAnEntryIsKept", fieldsOfEntry},
 	{"EveryFieldOfAnImportIsKept", fieldsOfImport},
 	{"EveryFieldOfAGuestIsKept", fieldsOfGuest},
+	{"EveryFieldOfTheTenantIsKept", fieldsOfTenant},
+	{"EveryFieldOfTheBreakerIsKept", fieldsOfBreaker},
 }
 
 // filler sets values to something other than zero, and each to something else.
@@ -38,6 +40,8 @@ func (f *filler) fill(t *testing.T, v reflect.Value) {
 		v.SetString(fmt.Sprint("value-", f.n))
 	case v.CanInt():
 		v.SetInt(int64(f.n))
+	case v.CanFloat():
+		v.SetFloat(float64(f.n) / 3)
 	case v.Kind() == reflect.Bool:
 		v.SetBool(true)
 	case v.Kind() == reflect.Slice:
@@ -136,4 +140,30 @@ func fieldsOfGuest(t *testing.T, h Harness) {
 	read, err := h.Second.Guest(t.Context(), key(1))
 	must(t, err)
 	identical(t, "save", saved, read)
+}
+
+func fieldsOfTenant(t *testing.T, h Harness) {
+	want := filled[ledger.Tenant](t)
+	updated, err := h.Store.UpdateTenant(t.Context(), func(row *ledger.Tenant, _ time.Time) error {
+		*row = want
+		return nil
+	})
+	must(t, err)
+	same(t, "updated", want, updated)
+	read, err := h.Second.Tenant(t.Context())
+	must(t, err)
+	identical(t, "update", updated, read)
+}
+
+func fieldsOfBreaker(t *testing.T, h Harness) {
+	want := filled[ledger.Breaker](t)
+	updated, err := h.Store.UpdateBreaker(t.Context(), func(row *ledger.Breaker, _ time.Time) error {
+		*row = want.Copy()
+		return nil
+	})
+	must(t, err)
+	same(t, "updated", want, updated)
+	read, err := h.Second.Breaker(t.Context())
+	must(t, err)
+	identical(t, "update", updated, read)
 }

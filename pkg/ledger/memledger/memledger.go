@@ -24,6 +24,9 @@ type Store struct {
 	guests  map[string]ledger.Guest
 	imports map[string]ledger.Import
 	entries map[string]*book // by import
+
+	tenant  *single[ledger.Tenant]
+	breaker *single[ledger.Breaker]
 }
 
 var _ ledger.Store = (*Store)(nil)
@@ -35,6 +38,8 @@ func New(now func() time.Time) *Store {
 		guests:  map[string]ledger.Guest{},
 		imports: map[string]ledger.Import{},
 		entries: map[string]*book{},
+		tenant:  newTenant(),
+		breaker: newBreaker(),
 	}
 }
 

@@ -131,6 +131,24 @@ func TestLostAnswerDoesNotRepeatAnUpdateOfAnImport(t *testing.T) {
 	}
 }
 
+func TestLostAnswerDoesNotBookTwice(t *testing.T) {
+	t.Parallel()
+	s, lost := losing(t)
+	for want := 1; want < 6; want++ {
+		row, err := s.UpdateTenant(t.Context(), func(row *ledger.Tenant, _ time.Time) error {
+			row.Ramp.Count++
+			return nil
+		})
+		check(t, err)
+		if row.Ramp.Count != want {
+			t.Errorf("count %d, want %d", row.Ramp.Count, want)
+		}
+	}
+	if lost.Load() < 3 {
+		t.Errorf("%d answers lost", lost.Load())
+	}
+}
+
 func TestLostAnswerIsNoConflictOfAGuest(t *testing.T) {
 	t.Parallel()
 	s, lost := losing(t)
@@ -193,7 +211,7 @@ func TestMissingTableIsNoMissingRow(t *testing.T) {
 	s := open(t, c)
 	client, err := aztables.NewServiceClientFromConnectionString(c.ConnectionString, nil)
 	check(t, err)
-	for _, name := range []string{"guests", "imports", "entries"} {
+	for _, name := range []string{"guests", "imports", "entries", "tenants"} {
 		_, err := client.DeleteTable(t.Context(), c.Prefix+name, nil)
 		check(t, err)
 	}
@@ -207,6 +225,9 @@ func TestMissingTableIsNoMissingRow(t *testing.T) {
 	_, errs["insert"] = s.InsertEntries(ctx, []ledger.Entry{planned(1)})
 	_, _, errs["update"] = s.UpdateEntry(ctx, importID, "0a", func(*ledger.Entry) error { return nil })
 	_, errs["tally"] = s.Tally(ctx, importID)
+	_, errs["tenant"] = s.Tenant(ctx)
+	_, errs["breaker"] = s.Breaker(ctx)
+	_, errs["book"] = s.UpdateTenant(ctx, func(*ledger.Tenant, time.Time) error { return nil })
 	errs["purge"] = s.PurgeEntries(ctx, importID)
 	for what, err := range errs {
 		if err == nil || errors.Is(err, ledger.ErrNotFound) || errors.Is(err, context.DeadlineExceeded) {

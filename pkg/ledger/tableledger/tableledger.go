@@ -1,13 +1,14 @@
 // Package tableledger keeps the ledger in Azure Table Storage. Call [New] once per process; hand the Store to as many
 // goroutines as you like.
 //
-// It promises what the contract promises, checked by the suite in pkg/ledger/ledgertest against Azurite. Three tables are
+// It promises what the contract promises, checked by the suite in pkg/ledger/ledgertest against Azurite. Four tables are
 // made if they are missing:
 //
 //   - guests: a row per person; partition = the first two digits of the key.
 //   - imports: all in one partition; i|<id> is the import, o|<id> is there while it is open.
 //   - entries: sixteen partitions per import, <import>-<first digit of the guest key>, each with e|<guest> (the entry),
 //     d|<due>|<guest> and w|<reason>|<guest> (its indexes, empty rows) and c (the tally).
+//   - tenants: one row for the tenant's pace and one for its circuit breaker.
 //
 // An entry, its indexes and the tally change in one transaction, under the ETags of the entry and the tally. Each write
 // carries a random version, by which a writer whose answer was lost finds out that it has written after all. Updates of
@@ -47,9 +48,10 @@ type Config struct {
 
 // Store is a ledger in tables. Its methods may be called from many goroutines.
 type Store struct {
-	guests, imports, entries *table
-	clock                    *clock
-	queues                   queues
+	guests, imports, entries, tenants *table
+
+	clock  *clock
+	queues queues
 }
 
 var _ ledger.Store = (*Store)(nil)
@@ -61,7 +63,9 @@ func New(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("table service: %w", err)
 	}
-	for name, t := range map[string]**table{"guests": &s.guests, "imports": &s.imports, "entries": &s.entries} {
+	for name, t := range map[string]**table{
+		"guests": &s.guests, "imports": &s.imports, "entries": &s.entries, "tenants": &s.tenants,
+	} {
 		*t = &table{name: c.Prefix + name, client: client.NewClient(c.Prefix + name)}
 		if err := (*t).create(ctx); err != nil {
 			return nil, err
