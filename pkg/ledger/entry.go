@@ -130,6 +130,7 @@ type Entry struct {
 	Import, Guest                   string
 	Address, DisplayName            string
 	Text, RedirectURL, CC, Language string
+	Mail                            string // who mails the guest: own, microsoft or none; empty means the installation's way
 	Lines                           []int // lines of the file that ask for this guest
 	UserID                          string
 	Invite                          Step

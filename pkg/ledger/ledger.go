@@ -47,6 +47,7 @@ type Store interface {
 	Entries
 	Tenants
 	Breakers
+	Mails
 
 	// Now is the ledger's clock: the server's for a table, so that leases do not depend on the clocks of workers.
 	Now(ctx context.Context) (time.Time, error)

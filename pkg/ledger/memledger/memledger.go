@@ -27,6 +27,7 @@ type Store struct {
 
 	tenant  *single[ledger.Tenant]
 	breaker *single[ledger.Breaker]
+	mail    *single[ledger.MailPace]
 }
 
 var _ ledger.Store = (*Store)(nil)
@@ -40,6 +41,7 @@ func New(now func() time.Time) *Store {
 		entries: map[string]*book{},
 		tenant:  newTenant(),
 		breaker: newBreaker(),
+		mail:    newMail(),
 	}
 }
 
