@@ -40,13 +40,13 @@ func (d directory) Exists(ctx context.Context, userID string) (bool, error) {
 	return err == nil, graph.Verdict(err)
 }
 
-func (d directory) Invite(ctx context.Context, i invite.Invitation) (string, error) {
+func (d directory) Invite(ctx context.Context, i invite.Invitation) (invite.Invited, error) {
 	made, err := d.graph.Invite(ctx, graph.Invitation{Address: i.Address, DisplayName: i.DisplayName, RedirectURL: i.RedirectURL,
 		Text: i.Text, CC: i.CC, Language: i.Language, SendMail: i.Mail})
 	if e, ok := errors.AsType[*graph.Error](err); err != nil && (!ok || !e.Certain()) {
-		return "", fmt.Errorf("%w: %w", invite.ErrUncertain, err)
+		return invite.Invited{}, fmt.Errorf("%w: %w", invite.ErrUncertain, err)
 	}
-	return made.UserID, graph.Verdict(err)
+	return invite.Invited(made), graph.Verdict(err)
 }
 
 func (d directory) AddMember(ctx context.Context, groupID, userID string) (bool, error) {
