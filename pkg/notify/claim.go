@@ -134,7 +134,7 @@ func (c *claim) release(ctx context.Context) error {
 
 // copied sends the copy for the row's CC address. The guest's mail was recorded before, so a crash repeats the copy only.
 func (s *Step) copied(ctx context.Context, m message.Message, i ledger.Import, e ledger.Entry, g ledger.Guest, end ending) (ending, error) {
-	if err := s.Pace.wait(ctx, s.Ledger, m.Delay); err != nil {
+	if err := s.Pace.Book(ctx, s.Ledger, m.Delay); err != nil {
 		return end, err
 	}
 	mail, err := s.compose(i, e, g, true)

@@ -28,9 +28,9 @@ const (
 
 var errFull = errors.New("the mail provider's limit is used up for now")
 
-// wait books a mail and waits for its time. It returns a Later if its time is too far; before says how often the message
+// Book books a mail and waits for its time. It returns a Later if its time is too far; before says how often the message
 // has waited, and the more often, the longer it waits next: thousands must not ask every few seconds.
-func (p Pace) wait(ctx context.Context, l ledger.Mails, before int) error {
+func (p Pace) Book(ctx context.Context, l ledger.Mails, before int) error {
 	if p.PerMinute <= 0 && p.PerDay <= 0 {
 		return nil
 	}

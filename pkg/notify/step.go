@@ -84,7 +84,7 @@ func (s *Step) mail(ctx context.Context, m message.Message, i ledger.Import, e l
 		return ending{}, ledger.Unreachable(err)
 	}
 	if g.Mail != ledger.MailSent { // paced before the claim: a lease is not for waiting
-		if err := s.Pace.wait(ctx, s.Ledger, m.Delay); err != nil {
+		if err := s.Pace.Book(ctx, s.Ledger, m.Delay); err != nil {
 			return ending{}, err
 		}
 		if g, err = s.claimed(ctx, m, i, e); err != nil {
