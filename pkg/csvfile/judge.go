@@ -168,7 +168,7 @@ func (r *Row) judgeLanguage(cell string) {
 	}
 }
 
-// values splits a cell of ids or names. Semicolon and bar separate them; so does space, but only beside an id, since
+// values splits a cell of ids or names; an app role may follow an id after a colon. Semicolon and bar separate them; so does space, but only beside an id, since
 // names have spaces. A run of words without id is one value here; whoever knows the names takes it apart.
 // A value that is named twice is there once.
 func values(cell string) []string {
@@ -188,17 +188,28 @@ func values(cell string) []string {
 	for _, piece := range strings.FieldsFunc(cell, func(r rune) bool { return r == ';' || r == '|' }) {
 		var name []string
 		for _, word := range strings.Fields(piece) {
-			if !IsID(word) {
+			id, ok := byID(word)
+			if !ok {
 				name = append(name, word)
 				continue
 			}
 			add(strings.Join(name, " "))
-			add(strings.ToLower(word))
+			add(id)
 			name = name[:0]
 		}
 		add(strings.Join(name, " "))
 	}
 	return list
+}
+
+// byID reports whether a word names something by its id, alone or with an app role after a colon, and returns it with the
+// id in lower case.
+func byID(word string) (string, bool) {
+	id, role, hasRole := strings.Cut(word, ":")
+	if !IsID(id) || hasRole && role == "" {
+		return "", false
+	}
+	return strings.ToLower(id) + word[len(id):], true
 }
 
 // IsID reports whether s is an id as the directory writes them: 8-4-4-4-12 hexadecimal digits, in any letter case.

@@ -13,7 +13,8 @@ type Row struct {
 	CC          string // one normalised address
 	Language    string // BCP 47 with its usual letter case, such as pt-BR or zh-Hans
 
-	// Applications and Groups are what the row asks access to, as the file names it: ids, or display names.
+	// Applications and Groups are what the row asks access to, as the file names it: ids, or display names. The app role
+	// to assign may follow an application after a colon.
 	Applications []string
 	Groups       []string
 

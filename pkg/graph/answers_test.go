@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -28,6 +29,11 @@ func TestFindTakesExactlyOneGuestThatIsSurelyThePerson(t *testing.T) {
 		"two guests":              {guest + `"mail":"ana.o'hara@partner.example"},` + other, "", "guest.ambiguous"},
 		"a guest and a member":    {`{"id":"m","userType":"Member"},` + other, "", "guest.ambiguous"},
 		"a member":                {`{"id":"m","userType":"Member","mail":"ana.o'hara@partner.example"}`, "", "member.exists"},
+		"a blocked guest":         {`{"id":"g1","userType":"Guest","accountEnabled":false,"mail":"ana.o'hara@partner.example"}`, "", "guest.disabled"},
+		"a blocked member":        {`{"id":"m","userType":"Member","accountEnabled":false,"mail":"ana.o'hara@partner.example"}`, "", "member.exists"},
+		"by the whole name only":  {guest + `"userPrincipalName":"ana.o'hara@partner.example"}`, "", "guest.ambiguous"},
+		"by a longer local part":  {guest + `"userPrincipalName":"xana.o'hara_partner.example#EXT#@contoso.onmicrosoft.com"}`, "", "guest.ambiguous"},
+		"one guest, seen twice":   {other + `,` + other, "g2", ""},
 		"an account without type": {`{"id":"m","userType":null,"mail":"ana.o'hara@partner.example"}`, "", "member.exists"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -87,12 +93,13 @@ func TestFindGivesUpOnEndlessPages(t *testing.T) {
 func TestUserReadsTheAccount(t *testing.T) {
 	t.Parallel()
 	f := serve(t, answer{200, `{"@odata.context":"x","id":"u","mail":"m@x","userPrincipalName":"p@x","userType":"Guest",` +
-		`"externalUserState":"PendingAcceptance","accountEnabled":true,"proxyAddresses":[]}`, nil})
+		`"externalUserState":"PendingAcceptance","externalUserStateChangeDateTime":"2026-03-01T10:00:00Z","accountEnabled":true,"proxyAddresses":[]}`, nil})
 	got, err := f.client(t).User(t.Context(), userID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := graph.Account{ID: "u", Mail: "m@x", UserPrincipalName: "p@x", UserType: "Guest", State: "PendingAcceptance", Enabled: true}
+	want := graph.Account{ID: "u", Mail: "m@x", UserPrincipalName: "p@x", UserType: "Guest", State: graph.Pending,
+		Changed: time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC), Enabled: true}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("account (-want +got):\n%s", diff)
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	kiota "github.com/microsoft/kiota-abstractions-go"
 	"github.com/microsoftgraph/msgraph-sdk-go/serviceprincipalswithappid"
 )
 
@@ -74,7 +75,7 @@ func (c *Client) AssignRole(ctx context.Context, servicePrincipalID, roleID, use
 	if err := known(servicePrincipalID, roleID, userID); err != nil {
 		return false, nowhere(AssignRole, err)
 	}
-	info, err := post(c.servicePrincipal(servicePrincipalID).AppRoleAssignedTo().BaseRequestBuilder, struct {
+	info, err := send(kiota.POST, c.servicePrincipal(servicePrincipalID).AppRoleAssignedTo().BaseRequestBuilder, struct {
 		Principal string `json:"principalId"`
 		Resource  string `json:"resourceId"`
 		Role      string `json:"appRoleId"`
@@ -83,5 +84,5 @@ func (c *Client) AssignRole(ctx context.Context, servicePrincipalID, roleID, use
 		return false, fmt.Errorf("assign role of %s: %w", servicePrincipalID, err)
 	}
 	var answer object
-	return done(c.read(ctx, call{op: AssignRole}, info, &answer, &answer.ID))
+	return done(c.read(ctx, call{op: AssignRole, target: servicePrincipalID}, info, &answer, &answer.ID))
 }

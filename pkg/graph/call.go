@@ -23,18 +23,22 @@ type Operation string
 const (
 	FindUser        Operation = "find user"
 	ReadUser        Operation = "read user"
+	ListUsers       Operation = "list users"
+	ListGuests      Operation = "list guests"
 	Invite          Operation = "invite"
 	ReadGroup       Operation = "read group"
 	ReadApplication Operation = "read application"
 	AddMember       Operation = "add member"
+	AddMembers      Operation = "add members"
 	ReadMembership  Operation = "read membership"
 	AssignRole      Operation = "assign role"
 )
 
-// call is one operation and the addresses that must not show up in its errors.
+// call is one operation, the addresses that must not show up in its errors, and the id of what it grants.
 type call struct {
 	op     Operation
 	secret []string
+	target string
 }
 
 // do sends one request. Its answer is decoded into answer; nil means that none is expected, which is status 204.
@@ -71,7 +75,7 @@ func (k call) refused(x *exchange) error {
 		}
 	}
 	_ = json.Unmarshal(x.body, &body) // a gateway's page has neither code nor message
-	e := &Error{Operation: k.op, Status: x.status, Code: body.Error.Code, Message: k.blot(body.Error.Message), sent: true,
+	e := &Error{Operation: k.op, Status: x.status, Code: body.Error.Code, Message: k.blot(body.Error.Message), sent: true, target: k.target,
 		RequestID: x.header.Get("request-id"), RetryAfter: retryAfter(x.header, time.Now())}
 	if e.RequestID == "" {
 		e.RequestID = body.Error.InnerError.RequestID
@@ -79,9 +83,14 @@ func (k call) refused(x *exchange) error {
 	if e.Message == "" {
 		e.Message = http.StatusText(x.status)
 	}
+	if m := missingShape.FindStringSubmatch(e.Message); m != nil && e.Status == http.StatusNotFound {
+		e.Missing = strings.ToLower(m[1])
+	}
 	e.Class = e.rule().class
 	return e
 }
+
+var missingShape = regexp.MustCompile(`Resource '([0-9A-Za-z-]+)' does not exist`)
 
 // unanswered is a call without a status, or one whose answer broke off.
 func (k call) unanswered(x *exchange, err error) error {

@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -19,10 +21,32 @@ const (
 	Tenant      Class = "tenant"      // the tenant takes no invitations at all
 	Auth        Class = "auth"        // the identity lacks a permission, or the target is closed to it
 
-	Absent Class = "absent" // no such object; such an error matches ErrNotFound
-
-	already Class = "already" // done before: no error to callers
+	Absent  Class = "absent"  // no such object; such an error matches ErrNotFound
+	Already Class = "already" // what was to be granted is there; a method about one user reports it as no error
 )
+
+// Scope says what an [Error] speaks about, and so whether the next call for somebody else would meet it too. A circuit
+// breaker opens at once on Tenant; Identity and Outage count only when several guests in a row met them.
+type Scope string
+
+// The scopes.
+const (
+	ScopeNone     Scope = ""         // nobody's trouble: throttled, not replicated yet, not there, done before, called off
+	ScopeGuest    Scope = "guest"    // this person's address or account
+	ScopeTarget   Scope = "target"   // this group or application, a 403 about it included
+	ScopeTenant   Scope = "tenant"   // the tenant takes no guests at present; [Error.Reason] says why
+	ScopeIdentity Scope = "identity" // 401 or 403 that is about no target: what Guestlist's own identity may do
+	ScopeOutage   Scope = "outage"   // 5xx, time-out, no connection, no token, an answer of something else than Microsoft Graph
+)
+
+// ScopeOf returns the scope of the [*Error] in err, also under a wrapping error; ScopeNone if there is none.
+func ScopeOf(err error) Scope {
+	e, ok := errors.AsType[*Error](err)
+	if !ok || errors.Is(err, context.Canceled) {
+		return ScopeNone
+	}
+	return e.rule().scope
+}
 
 // NoToken is the Code of an error whose request was never sent because the credential gave no token.
 const NoToken = "no-token"
@@ -36,9 +60,11 @@ type Error struct {
 	RequestID  string
 	RetryAfter time.Duration // 0: not said; never more than 15 min
 	Class      Class
+	Missing    string // the object id that a "does not exist" names; "" if it names none
 
-	sent  bool
-	cause error
+	target string // id of the group or application that was to be granted
+	sent   bool
+	cause  error
 }
 
 // Error returns operation, status, code, message and request id.
@@ -60,6 +86,9 @@ func (e *Error) Error() string {
 	}
 	return b.String()
 }
+
+// Reason returns the stable code of the failure that [Verdict] makes of the error; empty if it makes none.
+func (e *Error) Reason() string { return e.rule().reason }
 
 // Unwrap returns what the network or the credential said, if it was that; errors.Is finds the context's errors.
 func (e *Error) Unwrap() error { return e.cause }

@@ -3,7 +3,9 @@ package graph_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
+	"iter"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -19,6 +21,7 @@ import (
 
 const (
 	userID  = "6ea91a8d-e32e-41a1-b7bd-d2d185eed0e0"
+	otherID = "7fb02b9e-f43f-42b2-c8ce-e3e296ffe1f1"
 	groupID = "02bd9fd6-8f93-4758-87c3-1fb73740a315"
 	appID   = "f1bd758f-4a1a-4b71-aa20-a248a22a8928"
 	spID    = "8c0c3a4e-5f0b-4c53-9b8d-2f6f1c0a7f11"
@@ -119,27 +122,44 @@ type tokens struct {
 	mu    sync.Mutex
 	asked []policy.TokenRequestOptions
 	err   error
+	// noClaims: it refuses claims, as the credential of the Azure CLI does.
+	noClaims bool
 }
 
 func (c *tokens) GetToken(_ context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.asked = append(c.asked, o)
+	if c.noClaims && o.Claims != "" {
+		return azcore.AccessToken{}, errors.New("run az login with these claims")
+	}
 	return azcore.AccessToken{Token: "token", ExpiresOn: time.Now().Add(time.Hour)}, c.err
 }
 
-// operations calls every method once with valid arguments; each reports only its error.
-func operations(c *graph.Client) map[graph.Operation]func(context.Context) error {
+// methods calls every method once with valid arguments; each reports only its error.
+func methods(c *graph.Client) map[graph.Operation]func(context.Context) error {
 	return map[graph.Operation]func(context.Context) error{
 		graph.FindUser:        func(ctx context.Context) error { _, err := c.Find(ctx, address); return err },
 		graph.ReadUser:        func(ctx context.Context) error { _, err := c.User(ctx, userID); return err },
+		graph.ListUsers:       func(ctx context.Context) error { _, err := c.Users(ctx, []string{userID}); return err },
+		graph.ListGuests:      func(ctx context.Context) error { return firstError(c.Guests(ctx, graph.Pending)) },
 		graph.Invite:          func(ctx context.Context) error { _, err := c.Invite(ctx, invitation()); return err },
 		graph.ReadGroup:       func(ctx context.Context) error { _, err := c.Group(ctx, groupID); return err },
 		graph.ReadApplication: func(ctx context.Context) error { _, err := c.Application(ctx, appID); return err },
 		graph.AddMember:       func(ctx context.Context) error { _, err := c.AddMember(ctx, groupID, userID); return err },
+		graph.AddMembers:      func(ctx context.Context) error { return c.AddMembers(ctx, groupID, []string{userID, otherID}) },
 		graph.ReadMembership:  func(ctx context.Context) error { _, err := c.IsMember(ctx, groupID, userID); return err },
 		graph.AssignRole:      func(ctx context.Context) error { _, err := c.AssignRole(ctx, spID, roleID, userID); return err },
 	}
+}
+
+func firstError(accounts iter.Seq2[graph.Account, error]) error {
+	for _, err := range accounts {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func invitation() graph.Invitation {

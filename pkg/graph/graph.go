@@ -1,16 +1,16 @@
 // Package graph is Guestlist's client for Microsoft Graph: look a person up, invite, add to a group, assign an app role.
 //
-// Start with [New]. Errors of the service are [*Error], classified by one table (rules.go); [Verdict] turns them into the
+// Start with [New]. Errors of the service are [*Error], classified by one table (table.go); [Verdict] turns them into the
 // verdicts of pkg/message that a step returns.
 //
-// Promises. One call of a method is at most one request, repeated only where the first certainly did nothing (a claims
-// challenge, a redirect within the same host): retries belong to messages, not to sleeping handlers. Every call ends
-// within [Timeout]. No error carries a URL, a request body, an address given to the client or a redeem URL. All methods
-// may be called from many goroutines at once.
+// Promises. A request is repeated only where the first certainly did nothing: once with a new token after a 401, and after
+// a redirect within the same host. All other retries belong to messages, not to sleeping handlers. Every request ends
+// within [Timeout]; only the methods that say so make more than one. No error carries a URL, a request body, an address
+// given to the client or a redeem URL. All methods may be called from many goroutines at once.
 //
 // It uses the request builders of msgraph-sdk-go for paths and query parameters, but not its models: decoding a single
 // user through them links 22 MB of types into the binary. Answers are decoded into small structs of this package.
-// Left out: pacing, batching several members into one write, sending mail.
+// Left out: pacing, sending mail.
 package graph
 
 import (

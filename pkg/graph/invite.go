@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strings"
 
+	kiota "github.com/microsoft/kiota-abstractions-go"
 	"github.com/microsoftgraph/msgraph-sdk-go/invitations"
 )
 
@@ -53,7 +54,7 @@ type recipient struct {
 // each call that works mails again. After an error that is not [Error.Certain] the guest may exist.
 func (c *Client) Invite(ctx context.Context, i Invitation) (Invited, error) {
 	b := invitations.NewInvitationsRequestBuilderInternal(map[string]string{}, c.adapter)
-	info, err := post(b.BaseRequestBuilder, i.body())
+	info, err := send(kiota.POST, b.BaseRequestBuilder, i.body())
 	if err != nil {
 		return Invited{}, err
 	}

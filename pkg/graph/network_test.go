@@ -36,7 +36,7 @@ func TestNetworkTroubleIsTransientAndTellsWhetherItIsCertain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := client(t, graph.Config{HTTP: roundTrip(func(*http.Request) (*http.Response, error) { return nil, tc.err })})
-			for op, run := range operations(c) {
+			for op, run := range methods(c) {
 				err := run(t.Context())
 				e, ok := errors.AsType[*graph.Error](err)
 				if !ok || e.Class != graph.Transient || e.Certain() != tc.certain || e.Operation != op || !errors.Is(err, tc.err) {
@@ -90,7 +90,7 @@ func TestEveryCallEndsAfterHalfAMinute(t *testing.T) {
 			<-r.Context().Done()
 			return nil, r.Context().Err()
 		})})
-		for op, run := range operations(c) {
+		for op, run := range methods(c) {
 			began := time.Now()
 			err := run(t.Context())
 			if took := time.Since(began); took != 30*time.Second || !errors.Is(err, context.DeadlineExceeded) {
@@ -132,11 +132,12 @@ func TestNothingIsRetriedInTheProcess(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{429, 500, 502, 503, 504} {
 		f := serve(t, answer{status, "", map[string]string{"Retry-After": "1"}})
-		for _, run := range operations(f.client(t)) {
+		calls := methods(f.client(t))
+		for _, run := range calls {
 			_ = run(t.Context())
 		}
-		if n := len(f.requests()); n != 8 {
-			t.Errorf("%d: %d requests for 8 calls", status, n)
+		if n := len(f.requests()); n != len(calls) {
+			t.Errorf("%d: %d requests for %d calls", status, n, len(calls))
 		}
 	}
 }
@@ -198,7 +199,7 @@ func TestWithoutATokenNothingIsSent(t *testing.T) {
 	f := serve(t, answer{200, `{"id":"u"}`, nil})
 	broken := errors.New("ManagedIdentityCredential: no identity\nGET http://127.0.0.1:41000/token")
 	c := client(t, graph.Config{Endpoint: f.URL, Credential: &tokens{err: broken}})
-	for op, run := range operations(c) {
+	for op, run := range methods(c) {
 		err := run(t.Context())
 		e, ok := errors.AsType[*graph.Error](err)
 		if !ok || e.Code != graph.NoToken || e.Class != graph.Transient || !e.Certain() || !errors.Is(err, broken) {
@@ -225,14 +226,45 @@ func TestAClaimsChallengeIsAnsweredOnce(t *testing.T) {
 	}
 }
 
-func TestAMalformedChallengeIsARefusalLikeAnyOther(t *testing.T) {
+func TestA401IsAnsweredOnceWithANewToken(t *testing.T) {
 	t.Parallel()
-	for _, challenge := range []string{`Bearer claims=abc`, `Bearer claims`, `Bearer realm="x", claims=`, `Bearer`, `Bearer claims="`} {
-		f := serve(t, answer{401, "", map[string]string{"WWW-Authenticate": challenge}})
-		_, err := f.client(t).User(t.Context(), userID)
-		if e, ok := errors.AsType[*graph.Error](err); !ok || e.Class != graph.Auth {
+	for _, challenge := range []string{"", `Bearer realm="", client_id="00000003-0000-0000-c000-000000000000"`, `Bearer claims=abc`, `Bearer claims`,
+		`Bearer realm="x", claims=`, `Bearer claims="`, `Bearer claims=""`} {
+		expired := answer{401, "", map[string]string{"WWW-Authenticate": challenge}}
+		cred := &tokens{}
+		f := serve(t, expired, answer{201, `{"invitedUser":{"id":"u"}}`, nil})
+		c := client(t, graph.Config{Endpoint: f.URL, Credential: cred})
+		if got, err := c.Invite(t.Context(), invitation()); err != nil || got.UserID != "u" {
 			t.Errorf("%s: %v", challenge, err)
 		}
+		r := f.requests()
+		if len(r) != 2 || r[1].Body != r[0].Body || r[0].Body == "" || r[1].Method != r[0].Method {
+			t.Errorf("%s: requests %+v", challenge, r)
+		}
+		if len(cred.asked) != 2 || cred.asked[0].Claims != "" || cred.asked[1].Claims != "{}" {
+			t.Errorf("%s: asked for %+v; the second time a credential must pass over its cache", challenge, cred.asked)
+		}
+
+		f.then(expired)
+		_, err := c.User(t.Context(), userID)
+		if e, ok := errors.AsType[*graph.Error](err); !ok || e.Class != graph.Auth || e.RequestID == "" {
+			t.Errorf("%s, refused again: %v", challenge, err)
+		}
+		if n := len(f.requests()); n != 4 {
+			t.Errorf("%s: %d requests; want two for each call", challenge, n)
+		}
+	}
+}
+
+func TestACredentialThatTakesNoClaimsIsAskedWithout(t *testing.T) {
+	t.Parallel()
+	f := serve(t, answer{401, "", nil}, answer{200, `{"id":"u"}`, nil})
+	cred := &tokens{noClaims: true}
+	if _, err := client(t, graph.Config{Endpoint: f.URL, Credential: cred}).User(t.Context(), userID); err != nil {
+		t.Error(err)
+	}
+	if len(cred.asked) != 3 || cred.asked[2].Claims != "" {
+		t.Errorf("asked for %+v", cred.asked)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	kiota "github.com/microsoft/kiota-abstractions-go"
 	"github.com/microsoftgraph/msgraph-sdk-go/groups"
@@ -35,13 +36,15 @@ func empty(part any) bool {
 // object is any directory object of which only the id matters.
 type object struct{ ID string }
 
-// post makes a POST with a JSON body to the path of a request builder whose models would be too dear.
-func post(b kiota.BaseRequestBuilder, body any) (*kiota.RequestInformation, error) {
+// send makes a request with a JSON body to the path of a request builder whose models would be too dear.
+func send(m kiota.HttpMethod, b kiota.BaseRequestBuilder, body any) (*kiota.RequestInformation, error) {
 	raw, err := json.Marshal(body)
 	if err != nil {
 		return nil, fmt.Errorf("encode the request: %w", err)
 	}
-	info := kiota.NewRequestInformationWithMethodAndUrlTemplateAndPathParameters(kiota.POST, b.UrlTemplate, b.PathParameters)
+	path, _, _ := strings.Cut(b.UrlTemplate, "?") // a write has no query parameters
+	path = strings.TrimSuffix(path, "{")
+	info := kiota.NewRequestInformationWithMethodAndUrlTemplateAndPathParameters(m, path, b.PathParameters)
 	info.Headers.TryAdd("Accept", "application/json")
 	info.SetStreamContentAndContentType(raw, "application/json")
 	return info, nil

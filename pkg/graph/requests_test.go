@@ -13,6 +13,8 @@ import (
 	"guestlist/pkg/graph"
 )
 
+const fields = "id,mail,userPrincipalName,userType,externalUserState,externalUserStateChangeDateTime,accountEnabled,proxyAddresses,otherMails"
+
 func TestRequestsAreExactlyWhatMicrosoftDocuments(t *testing.T) {
 	t.Parallel()
 	for op, want := range map[graph.Operation]struct {
@@ -24,9 +26,12 @@ func TestRequestsAreExactlyWhatMicrosoftDocuments(t *testing.T) {
 			"/v1.0/users?$filter=mail eq 'ana.o''hara@partner.example' or userPrincipalName eq 'ana.o''hara@partner.example'" +
 				" or proxyAddresses/any(p:p eq 'SMTP:ana.o''hara@partner.example') or proxyAddresses/any(p:p eq 'smtp:ana.o''hara@partner.example')" +
 				" or otherMails/any(o:o eq 'ana.o''hara@partner.example') or startswith(userPrincipalName,'ana.o''hara_partner.example#EXT#@')" +
-				"&$select=id,mail,userPrincipalName,userType,externalUserState,accountEnabled,proxyAddresses,otherMails&$top=5", ""},
+				"&$select=" + fields + "&$top=5", ""},
 		graph.ReadUser: {answer{200, `{"id":"u"}`, nil}, "GET", "/v1.0/users/" + userID +
-			"?$select=id,mail,userPrincipalName,userType,externalUserState,accountEnabled,proxyAddresses,otherMails", ""},
+			"?$select=" + fields, ""},
+		graph.ListUsers: {answer{200, `{"value":[]}`, nil}, "GET", "/v1.0/users?$count=true&$filter=id eq '" + userID + "'&$select=" + fields + "&$top=1", ""},
+		graph.ListGuests: {answer{200, `{"value":[]}`, nil}, "GET",
+			"/v1.0/users?$count=true&$filter=externalUserState eq 'PendingAcceptance'&$select=" + fields + "&$top=999", ""},
 		graph.Invite: {answer{201, `{"invitedUser":{"id":"u"}}`, nil}, "POST", "/v1.0/invitations",
 			`{"invitedUserEmailAddress":"ana.o'hara@partner.example","invitedUserDisplayName":"Ana O’Hara",` +
 				`"inviteRedirectUrl":"https://myapplications.microsoft.com","sendInvitationMessage":true,` +
@@ -39,14 +44,16 @@ func TestRequestsAreExactlyWhatMicrosoftDocuments(t *testing.T) {
 		graph.AddMember: {answer{204, "", nil}, "POST", "/v1.0/groups/" + groupID + "/members/$ref",
 			`{"@odata.id":"https://graph.microsoft.com/v1.0/directoryObjects/` + userID + `"}`},
 		graph.ReadMembership: {answer{200, `{"value":[]}`, nil}, "GET", "/v1.0/groups/" + groupID +
-			"/members?$count=true&$filter=id eq '" + userID + "'&$select=id", ""},
+			"/members?$count=true&$filter=id eq '" + userID + "'&$select=id&$top=1", ""},
+		graph.AddMembers: {answer{204, "", nil}, "PATCH", "/v1.0/groups/" + groupID,
+			`{"members@odata.bind":["https://graph.microsoft.com/v1.0/directoryObjects/` + userID + `","https://graph.microsoft.com/v1.0/directoryObjects/` + otherID + `"]}`},
 		graph.AssignRole: {answer{201, `{"id":"a"}`, nil}, "POST", "/v1.0/servicePrincipals/" + spID + "/appRoleAssignedTo",
 			`{"principalId":"` + userID + `","resourceId":"` + spID + `","appRoleId":"` + roleID + `"}`},
 	} {
 		t.Run(string(op), func(t *testing.T) {
 			t.Parallel()
 			f := serve(t, want.answer)
-			if err := operations(f.client(t))[op](t.Context()); err != nil {
+			if err := methods(f.client(t))[op](t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			got := f.requests()

@@ -3,6 +3,7 @@ package graph
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -114,7 +115,7 @@ func (x *exchange) keep(res *http.Response) error {
 	if res.StatusCode >= 400 {
 		x.body, _ = io.ReadAll(io.LimitReader(rest, maxRefusal))
 		read = http.NoBody
-		disarm(res.Header)
+		challenge(res)
 	}
 	res.Body = struct {
 		io.Reader
@@ -123,22 +124,31 @@ func (x *exchange) keep(res *http.Response) error {
 	return nil
 }
 
-var quotedClaims = regexp.MustCompile(`claims="[^",]*"`)
+var quotedClaims = regexp.MustCompile(`claims="[^",]+"`)
 
-// disarm drops a challenge that the SDK would panic on: one that names claims without quotes round the value.
-func disarm(h http.Header) {
-	const challenge = "WWW-Authenticate"
-	if v := h.Get(challenge); v != "" && !quotedClaims.MatchString(v) {
-		h.Del(challenge)
+// challenge makes sure that a 401 carries a challenge that the SDK answers, once, with a new token. One without claims
+// may be about a token that was cached before it was revoked or a permission granted; it gets claims that demand nothing
+// but make credentials pass over their caches. One that names claims without quotes would have the SDK panic.
+func challenge(res *http.Response) {
+	const name = "WWW-Authenticate"
+	if res.StatusCode == http.StatusUnauthorized && !quotedClaims.MatchString(res.Header.Get(name)) {
+		res.Header.Set(name, `Bearer claims="`+base64.StdEncoding.EncodeToString([]byte(noClaims))+`"`)
 	}
 }
+
+// noClaims are claims that demand nothing.
+const noClaims = "{}"
 
 // credential marks errors of the wrapped credential, to be told from those of Microsoft Graph.
 type credential struct{ azcore.TokenCredential }
 
-// GetToken asks the wrapped credential.
+// GetToken asks the wrapped credential. Some, as that of the Azure CLI, take no claims; they have no cache either.
 func (c credential) GetToken(ctx context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	t, err := c.TokenCredential.GetToken(ctx, o)
+	if err != nil && o.Claims == noClaims {
+		o.Claims = ""
+		t, err = c.TokenCredential.GetToken(ctx, o)
+	}
 	if err != nil {
 		return t, &tokenError{err}
 	}

@@ -87,13 +87,13 @@ const (
 // mode is who mails this guest: as the source says, or else as the installation does.
 func (c *claim) mode() string { return cmp.Or(c.entry.Mail, c.Mode) }
 
-// confirm asks the directory whether a user that was recorded long ago still exists. If not, the row starts afresh: the
-// directory is the truth.
+// confirm asks the directory whether a user that was recorded long ago is still this person's guest account. If not, the
+// row starts afresh: the directory is the truth.
 func (c *claim) confirm(ctx context.Context, now time.Time) (bool, error) {
 	if now.Sub(c.guest.Confirmed) < confirmedFor {
 		return true, nil
 	}
-	there, err := c.Directory.Exists(ctx, c.guest.UserID)
+	there, err := c.Directory.Confirm(ctx, c.guest.UserID, c.entry.Address)
 	if err != nil {
 		return false, err
 	}
@@ -101,7 +101,7 @@ func (c *claim) confirm(ctx context.Context, now time.Time) (bool, error) {
 		c.guest.Confirmed = now
 		return true, nil
 	}
-	slog.WarnContext(ctx, "recorded user is gone from the directory; starting afresh", slog.String("user_id", c.guest.UserID))
+	slog.WarnContext(ctx, "recorded user is gone, or no longer the guest with this address; starting afresh", slog.String("user_id", c.guest.UserID))
 	c.guest = ledger.Guest{Key: c.guest.Key, Holder: c.guest.Holder, Until: c.guest.Until, Version: c.guest.Version}
 	return false, nil
 }

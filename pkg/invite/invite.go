@@ -39,8 +39,8 @@ type Invitation struct {
 type Directory interface {
 	// Find returns the object id of the one guest account with this address, or "" if there is none.
 	Find(ctx context.Context, address string) (string, error)
-	// Exists reports whether the user is there.
-	Exists(ctx context.Context, userID string) (bool, error)
+	// Confirm reports whether the user is still the guest account with this address.
+	Confirm(ctx context.Context, userID, address string) (bool, error)
 	// Invite makes a guest, or a new redeem link for one who is there already. It is never repeated by itself; see
 	// ErrUncertain.
 	Invite(ctx context.Context, i Invitation) (Invited, error)

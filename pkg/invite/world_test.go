@@ -124,13 +124,9 @@ func (d *directory) Find(_ context.Context, a string) (string, error) {
 	return "", nil
 }
 
-func (d *directory) Exists(_ context.Context, id string) (bool, error) {
-	for a := range d.made {
-		if id == "user-of-"+a {
-			return true, nil
-		}
-	}
-	return false, nil
+func (d *directory) Confirm(_ context.Context, id, a string) (bool, error) {
+	_, there := d.made[a]
+	return there && id == "user-of-"+a, nil
 }
 
 func (d *directory) Invite(_ context.Context, i invite.Invitation) (invite.Invited, error) {

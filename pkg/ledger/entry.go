@@ -122,8 +122,8 @@ type Target struct {
 	Step
 }
 
-// Key identifies a target among those of a guest.
-func (t Target) Key() string { return string(t.Kind) + ":" + t.ID }
+// Key identifies a target among those of a guest: two app roles of one application are two targets.
+func (t Target) Key() string { return string(t.Kind) + ":" + t.ID + ":" + t.Role }
 
 // Entry is one guest of one import.
 type Entry struct {

@@ -13,7 +13,10 @@ import (
 // judge decides about one row and writes it to its work file. A refused target does not stop the others; a row of which
 // every target is refused is rejected, and nobody is invited for it.
 func (r *reading) judge(w *work.Writer, row csvfile.Row) error {
-	v := r.policy.Judge(row)
+	v, err := r.allowed(row)
+	if err != nil {
+		return err
+	}
 	out := work.Row{Line: row.Line, Cells: row.Cells, Address: row.Email, DisplayName: row.DisplayName, Text: row.Text,
 		RedirectURL: row.RedirectURL, CC: row.CC, Language: row.Language,
 		Warnings: failures(row.Warnings), Problems: append(failures(row.Problems), failures(v.Problems)...)}
@@ -34,6 +37,24 @@ func (r *reading) judge(w *work.Writer, row csvfile.Row) error {
 		return storage(err)
 	}
 	return nil
+}
+
+// allowed asks the policy. What it lists without a name has the directory's, which is looked up once per file, when a row
+// first names something that the policy's own names do not have.
+func (r *reading) allowed(row csvfile.Row) (policy.Verdict, error) {
+	v := r.policy.Judge(row)
+	if r.named || !v.Unknown() {
+		return v, nil
+	}
+	named, err := r.policy.Named(func(t policy.Target) (string, error) {
+		j, err := r.target(t)
+		return j.target.Name, err
+	})
+	if err != nil {
+		return v, err
+	}
+	r.policy, r.named = named, true
+	return r.policy.Judge(row), nil
 }
 
 func failures(problems []csvfile.Problem) []message.Failure {
@@ -81,10 +102,16 @@ func (r *reading) target(t policy.Target) (judged, error) {
 	}
 	complete, err := ask(r.ctx, lt)
 	if f, ok := errors.AsType[*message.Failure](err); ok {
-		complete, err = lt, nil
-		r.judged[lt.Key()] = judged{complete, f}
+		err = nil
+		r.judged[lt.Key()] = judged{named(lt, complete.Name), f}
 	} else if err == nil {
 		r.judged[lt.Key()] = judged{target: complete}
 	}
 	return r.judged[lt.Key()], err
+}
+
+// named gives a refused target the directory's name, so that a person knows what was refused.
+func named(t ledger.Target, name string) ledger.Target {
+	t.Name = firstOf(name, t.Name)
+	return t
 }

@@ -363,3 +363,49 @@ func TestHostileRowsStaySmall(t *testing.T) {
 		t.Errorf("import: %+v", i)
 	}
 }
+
+func TestNamesOfThePolicysListAreTheDirectorys(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.allow(func(p *policy.Policy) { p.Applications = []policy.Application{{ID: appA, Roles: []string{"Editor"}}} })
+	w.dir[groupB] = message.Never("group.dynamic", "It is dynamic.")
+	file := header +
+		"a@partner.example,A,,,,Group 1111,,\n" +
+		"b@partner.example,B,,,,group  1111;" + groupA + ",,\n" + // the same group
+		"c@partner.example,C,,,,Group 2222 Group 1111,,\n" + // one of two refused
+		"d@partner.example,D,,,,Group 3333,,\n" + // not in the list, whether the directory has it or not
+		"e@partner.example,E,,,App 4444:editor App 4444,,,\n"
+	if err := w.deliver(w.put("a.csv", file)); err != nil {
+		t.Fatal(err)
+	}
+	if i := w.only(); i.RowsRejected != 1 || i.GuestsPlanned != 4 {
+		t.Errorf("rejected %d, guests %d; want 1, 4", i.RowsRejected, i.GuestsPlanned)
+	}
+	for address, n := range map[string]int{"a": 1, "b": 1, "c": 2, "e": 2} {
+		if e := w.entry(address + "@partner.example"); len(e.Targets) != n {
+			t.Errorf("%s: targets %+v, want %d", address, e.Targets, n)
+		}
+	}
+	if e := w.entry("c@partner.example"); e.Targets[0].Code != "group.dynamic" || e.Targets[0].Name != "Group 2222" {
+		t.Errorf("a refused target keeps its name: %+v", e.Targets[0])
+	}
+	if n := w.asked[groupA]; n != 1 {
+		t.Errorf("the directory was asked %d times for one group of one file", n)
+	}
+}
+
+func TestCopiesGoToThePolicysDomainsOnly(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.allow(func(p *policy.Policy) { p.CCDomains = []string{"contoso.example"} })
+	file := header +
+		"a@partner.example,A,,,,,boss@contoso.example,\n" +
+		"b@partner.example,B,,,,,boss@partner.example,\n" +
+		"c@partner.example,C,,,,,boss@elsewhere.example,\n"
+	if err := w.deliver(w.put("a.csv", file)); err != nil {
+		t.Fatal(err)
+	}
+	if i := w.only(); i.RowsRejected != 1 || i.GuestsPlanned != 2 {
+		t.Errorf("rejected %d, guests %d; want 1, 2", i.RowsRejected, i.GuestsPlanned)
+	}
+}

@@ -197,6 +197,7 @@ type reading struct {
 	rows, rejected int
 	guests         map[guestKey]struct{} // that the file asks for, allowed or not
 	judged         map[string]judged     // targets that the directory was asked about
+	named          bool                  // the policy has the directory's names
 }
 
 // judged is the directory's word about a target.

@@ -20,6 +20,7 @@ import (
 const (
 	inbox  = "inbox-partners"
 	groupA = "11111111-1111-4111-8111-111111111111"
+	appA   = "44444444-4444-4444-8444-444444444444"
 	groupB = "22222222-2222-4222-8222-222222222222"
 	header = "Email,DisplayName,InvitationText,InviteRedirectUrl,InvitedToApplications,InvitedToGroups,CcEmailAddress,Language\n"
 )
@@ -33,11 +34,12 @@ type world struct {
 	queue  []message.Message
 	sent   []message.Message
 	dir    map[string]error // verdict on a group, by id
+	asked  map[string]int   // how often the directory was asked, by id
 	plan   *plan.Planner
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{t: t, now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC), dir: map[string]error{}}
+	w := &world{t: t, now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC), dir: map[string]error{}, asked: map[string]int{}}
 	w.blobs = memblob.New("acct", func() time.Time { return w.now })
 	w.ledger = memledger.New(func() time.Time { return w.now })
 	w.plan = &plan.Planner{Ledger: w.ledger, Blobs: w.blobs, Bus: w, Directory: w, Window: 1000, RedirectURL: "https://apps.example/",
@@ -58,12 +60,14 @@ func (w *world) Send(_ context.Context, msgs ...message.Message) error {
 }
 
 func (w *world) Group(_ context.Context, t ledger.Target) (ledger.Target, error) {
+	w.asked[t.ID]++
 	t.Name = "Group " + t.ID[:4]
 	return t, w.dir[t.ID]
 }
 
 func (w *world) Application(_ context.Context, t ledger.Target) (ledger.Target, error) {
-	t.Object, t.Role = "sp-"+t.ID, "role"
+	w.asked[t.ID]++
+	t.Name, t.Object, t.Role = "App "+t.ID[:4], "sp-"+t.ID, "role of "+t.Role
 	return t, nil
 }
 

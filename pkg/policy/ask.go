@@ -12,7 +12,7 @@ import (
 // property of a table (32 Ki characters).
 const (
 	mostValues = 50
-	mostBytes  = 7_000 // of JSON
+	mostBytes  = 6_000 // of JSON
 )
 
 // Ask is what the rows of a file ask for. The zero value asks for nothing.
@@ -20,6 +20,7 @@ type Ask struct {
 	Groups        Wanted `json:"groups,omitzero"` // ids, or names as the file has them
 	Applications  Wanted `json:"applications,omitzero"`
 	Domains       Wanted `json:"domains,omitzero"`
+	CCDomains     Wanted `json:"ccDomains,omitzero"`
 	RedirectHosts Wanted `json:"redirectHosts,omitzero"`
 	Text          bool   `json:"text,omitempty"` // some row has an invitation text
 	CC            bool   `json:"cc,omitempty"`
@@ -27,7 +28,7 @@ type Ask struct {
 	Guests        int    `json:"guests,omitempty"` // set by whoever merges rows; Add does not know which are the same guest
 }
 
-// Wanted are different values in the order in which they first came, at most 50 and 7,000 bytes.
+// Wanted are different values in the order in which they first came, at most 50 and 6,000 bytes.
 type Wanted struct {
 	List []string `json:"list,omitempty"`
 	More int      `json:"more,omitempty"` // values beyond the list, counted once for each row that has them
@@ -47,6 +48,7 @@ func (a *Ask) Add(row csvfile.Row) {
 		a.Applications.add(id)
 	}
 	a.Domains.add(domainOf(row.Email))
+	a.CCDomains.add(domainOf(row.CC))
 	a.RedirectHosts.add(hostOf(row.RedirectURL))
 	a.Text = a.Text || row.Text != ""
 	a.CC = a.CC || row.CC != ""
@@ -94,19 +96,38 @@ func Propose(source string, a Ask) Policy {
 			p.Groups = append(p.Groups, Group{ID: id})
 		}
 	}
-	for _, id := range a.Applications.List {
-		if csvfile.IsID(id) {
-			p.Applications = append(p.Applications, Application{ID: id})
+	for _, asked := range a.Applications.List {
+		if id, role := SplitRole(asked); csvfile.IsID(id) {
+			one := []Application{{ID: id}}
+			if role != "" {
+				one[0].Roles = []string{role}
+			}
+			p.Applications = unionOfRoles(p.Applications, one)
 		}
 	}
 	p.Domains = valid(a.Domains.List)
+	p.CCDomains = slices.DeleteFunc(valid(a.CCDomains.List), func(d string) bool { return contains(p.Domains, d) })
 	p.RedirectHosts = valid(a.RedirectHosts.List)
 	return p
 }
 
 // Named lists the groups and applications that the file names otherwise than by id.
 func (a Ask) Named() (groups, applications []string) {
-	return slices.DeleteFunc(slices.Clone(a.Groups.List), csvfile.IsID), slices.DeleteFunc(slices.Clone(a.Applications.List), csvfile.IsID)
+	return slices.DeleteFunc(slices.Clone(a.Groups.List), csvfile.IsID), slices.DeleteFunc(slices.Clone(a.Applications.List), func(asked string) bool {
+		id, _ := SplitRole(asked)
+		return csvfile.IsID(id)
+	})
+}
+
+// SplitRole takes apart what a row asks for by an id: the application (client) id, and the app role that may follow it
+// after a colon.
+func SplitRole(asked string) (id, role string) {
+	id, role, _ = strings.Cut(asked, ":")
+	id, role = strings.TrimSpace(id), strings.TrimSpace(role)
+	if !csvfile.IsID(id) || role != "" && !isRole(role) {
+		return asked, ""
+	}
+	return id, role
 }
 
 func valid(hosts []string) []string {

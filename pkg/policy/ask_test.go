@@ -17,7 +17,7 @@ const all = "Email,InvitationText,InviteRedirectUrl,InvitedToApplications,Invite
 func TestAProposalAllowsWhatTheFileAsksAndNoMore(t *testing.T) {
 	t.Parallel()
 	rows := []csvfile.Row{
-		row(t, all, "ana@partner.example,Hi,https://host.example:8080/x,"+sheets+" "+wiki+","+staff+","),
+		row(t, all, "ana@partner.example,Hi,https://host.example:8080/x,"+sheets+" "+wiki+":Editor "+wiki+":Reader,"+staff+","),
 		row(t, all, "ben@PARTNER.example,,,"+sheets+",,boss@contoso.example"),
 		row(t, all, "cid+x@evil.example,,https://evil.example,"+alien+",,"), // refused: asks for nothing
 	}
@@ -29,8 +29,8 @@ func TestAProposalAllowsWhatTheFileAsksAndNoMore(t *testing.T) {
 	want := policy.Policy{
 		Version: 1, Source: "partners", MaxGuests: 2, AllowText: true, AllowCC: true,
 		Groups:       []policy.Group{{ID: staff}},
-		Applications: []policy.Application{{ID: sheets}, {ID: wiki}},
-		Domains:      []string{"partner.example"}, RedirectHosts: []string{"host.example"},
+		Applications: []policy.Application{{ID: sheets}, {ID: wiki, Roles: []string{"Editor", "Reader"}}},
+		Domains:      []string{"partner.example"}, CCDomains: []string{"contoso.example"}, RedirectHosts: []string{"host.example"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

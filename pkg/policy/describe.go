@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // Describe writes the policy for a person who has to agree to it: every group, application, domain and host in full.
@@ -19,6 +20,9 @@ func (p Policy) Describe(w io.Writer) error {
 		if a.Role != "" {
 			line += ", role " + a.Role
 		}
+		if len(a.Roles) > 0 {
+			line += ", roles that rows may name: " + strings.Join(a.Roles, ", ")
+		}
 		applications = append(applications, line)
 	}
 	section(&b, "groups, by object id", groups)
@@ -28,6 +32,9 @@ func (p Policy) Describe(w io.Writer) error {
 		domains = append([]string{"* (any domain)"}, without(domains, "*")...)
 	}
 	section(&b, "domains of guests", domains)
+	if len(p.CCDomains) > 0 {
+		section(&b, "more domains of copies (CC)", p.CCDomains)
+	}
 	section(&b, "redirect hosts", p.RedirectHosts)
 	fmt.Fprintf(&b, "  at most %d guests in a file\n", p.MaxGuests)
 	fmt.Fprintf(&b, "  own text: %s   links in it: %s   copies (CC): %s   resend: %s   mail: %s\n",

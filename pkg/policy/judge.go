@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"slices"
@@ -26,8 +27,12 @@ func (p Policy) Judge(row csvfile.Row) Verdict {
 	if row.Text != "" && !p.AllowText {
 		refuse(TextForbidden, "source %s may not bring its own invitation text: empty the cell, or set allowText in its policy", p.Source)
 	}
-	if row.CC != "" && !p.AllowCC {
+	switch d := domainOf(row.CC); {
+	case row.CC == "":
+	case !p.AllowCC:
 		refuse(CCForbidden, "source %s may not send copies: empty the cell, or set allowCC in its policy", p.Source)
+	case !p.allowsDomain(d) && !allows(p.CCDomains, d):
+		refuse(CCForbidden, "source %s may not send copies to addresses of %s: its policy must list the domain under domains or ccDomains", p.Source, d)
 	}
 	v.add(p, KindGroup, row.Groups)
 	v.add(p, KindApplication, row.Applications)
@@ -60,7 +65,7 @@ func (p Policy) Exceeds(guests int) *message.Failure {
 func (v *Verdict) add(p Policy, kind Kind, asked []string) {
 	for _, value := range asked {
 		for _, t := range p.resolve(kind, value) {
-			same := func(u Target) bool { return u.Kind == kind && u.ID == t.ID && t.ID != "" }
+			same := func(u Target) bool { return u.Kind == kind && u.ID == t.ID && u.Role == t.Role && t.ID != "" }
 			if !slices.ContainsFunc(v.Targets, same) {
 				v.Targets = append(v.Targets, t)
 			}
@@ -89,8 +94,48 @@ func (p Policy) resolve(kind Kind, value string) []Target {
 	return found
 }
 
-// find returns the target with that id or name. A name that is there twice is found, with a problem.
+// find returns the target with that id or name; for an application a colon and the value of an app role may follow. A
+// name that is there twice is found, with a problem, and so is a role that is not allowed.
 func (p Policy) find(kind Kind, asked string) (Target, bool) {
+	if t, ok := p.byName(kind, asked); ok || kind != KindApplication {
+		return t, ok
+	}
+	for name := asked; ; { // names and roles may hold colons: the longest name counts
+		i := strings.LastIndexByte(name, ':')
+		if i < 0 {
+			return Target{}, false
+		}
+		name = name[:i]
+		role := asked[i+1:]
+		if strings.ContainsAny(role, " \t") {
+			return Target{}, false // no role, but another name
+		}
+		if t, ok := p.byName(kind, strings.TrimSpace(name)); ok {
+			return p.withRole(t, asked, role), true
+		}
+	}
+}
+
+// withRole gives t the app role that a row names, if the policy allows it.
+func (p Policy) withRole(t Target, asked, role string) Target {
+	if t.Asked = asked; t.Problem != nil {
+		return t
+	}
+	i := slices.IndexFunc(p.Applications, func(a Application) bool { return strings.EqualFold(a.ID, t.ID) })
+	all := p.Applications[i].Roles
+	if r := p.Applications[i].Role; r != "" {
+		all = append([]string{r}, all...)
+	}
+	if j := slices.IndexFunc(all, func(r string) bool { return strings.EqualFold(r, role) }); j >= 0 {
+		t.Role = all[j]
+		return t
+	}
+	return Target{Kind: t.Kind, Asked: asked, Problem: &csvfile.Problem{Code: TargetForbidden, Text: fmt.Sprintf(
+		"source %s may not grant the app role %q of application %q: its policy must list it under the application's roles", p.Source, role, cmp.Or(t.Name, t.ID))}}
+}
+
+// byName returns the target with that id or name. A name that is there twice is found, with a problem.
+func (p Policy) byName(kind Kind, asked string) (Target, bool) {
 	found := Target{Kind: kind, Asked: asked}
 	n := 0
 	for t := range p.targets(kind) {
@@ -145,8 +190,10 @@ func (p Policy) targets(kind Kind) func(yield func(Target) bool) {
 	}
 }
 
-func (p Policy) allowsDomain(domain string) bool {
-	return contains(p.Domains, domain) || slices.Contains(p.Domains, "*")
+func (p Policy) allowsDomain(domain string) bool { return allows(p.Domains, domain) }
+
+func allows(domains []string, domain string) bool {
+	return contains(domains, domain) || slices.Contains(domains, "*")
 }
 
 func contains(list []string, s string) bool {

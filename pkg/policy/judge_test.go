@@ -25,6 +25,8 @@ func TestRowsOutsideThePolicyAreRefused(t *testing.T) {
 	open := partners()
 	shut := policy.Policy{Version: 1, Source: "partners", MaxGuests: 1}
 	anyone := policy.Policy{Version: 1, Source: "partners", MaxGuests: 1, Domains: []string{"*"}}
+	copies := anyone
+	copies.AllowCC = true
 	for _, c := range []struct {
 		p           policy.Policy
 		cells, want string
@@ -32,6 +34,13 @@ func TestRowsOutsideThePolicyAreRefused(t *testing.T) {
 		{open, "ana@partner.example,A,Hi,https://myapplications.microsoft.com/?tenantid=1,boss@contoso.example", ""},
 		{open, "ana@PARTNER.example,A,,https://MyApplications.Microsoft.com:443/", ""},
 		{open, "ana@second.example", ""},
+		{open, "ana@partner.example,A,,,Boss@Contoso.example", ""},
+		{open, "ana@partner.example,A,,,boss@second.example", ""},
+		{open, "ana@partner.example,A,,,boss@sub.contoso.example", "cc.forbidden"},
+		{open, "ana@partner.example,A,,,boss@evil.example", "cc.forbidden"},
+		{open, "ana@contoso.example", "domain.forbidden"}, // copies may go there, guests may not come from there
+		{anyone, "ana@partner.example,A,,,boss@evil.example", "cc.forbidden"},
+		{copies, "ana@partner.example,A,,,boss@evil.example", ""},
 		{open, "ana@sub.partner.example", "domain.forbidden"},
 		{open, "ana@partner.example.evil.example", "domain.forbidden"},
 		{open, "ana@partner.example,A,,https://myapplications.microsoft.com.evil.example/", "redirect.forbidden"},
@@ -74,6 +83,14 @@ func TestTargetsAreFoundByIDAndByName(t *testing.T) {
 		"Wiki Sheets":                          {"group:target.forbidden(Wiki Sheets)", "application:target.forbidden(Wiki Sheets)"},
 		"Night":                                {"group:target.ambiguous(Night)", "application:target.forbidden(Night)"},
 		"all staff " + night:                   {a + " group:" + night, "application:target.forbidden(all staff) application:target.forbidden(" + night + ")"},
+		"Wiki:Editor":                          {"group:target.forbidden(Wiki:Editor)", w + "/Editor"},
+		"wiki:editor Wiki":                     {"group:target.forbidden(wiki:editor Wiki)", w + "/Editor " + w},
+		wiki + ":Read:All":                     {"group:target.forbidden(" + wiki + ":Read:All)", w + "/Read:All"},
+		"Time Sheets:Payroll time sheets":      {"group:target.forbidden(Time Sheets:Payroll time sheets)", "application:" + sheets + "/Payroll " + s},
+		"Time Sheets:Clerk;" + sheets:          {"group:target.forbidden(Time Sheets:Clerk) group:target.forbidden(" + sheets + ")", s},
+		"Wiki:Owner":                           {"group:target.forbidden(Wiki:Owner)", "application:target.forbidden(Wiki:Owner)"},
+		"Wiki:":                                {"group:target.forbidden(Wiki:)", "application:target.forbidden(Wiki:)"},
+		"All Staff:Editor":                     {"group:target.forbidden(All Staff:Editor)", "application:target.forbidden(All Staff:Editor)"},
 		alien + " Wiki":                        {"group:target.forbidden(" + alien + ") group:target.forbidden(Wiki)", "application:target.forbidden(" + alien + ") " + w},
 	} {
 		p := partners()
@@ -135,12 +152,14 @@ func TestDescriptionsHoldEverythingInFull(t *testing.T) {
     6f1c0c52-52a1-4d0c-9f5e-0a8c3b6f0002  Night
     6f1c0c52-52a1-4d0c-9f5e-0a8c3b6f0003  night
   applications, by application (client) id: 2
-    0D5B7F0E-1111-4C8E-A3D2-5A1F00000001  Time Sheets, role Clerk
-    0d5b7f0e-1111-4c8e-a3d2-5a1f00000002  Wiki
+    0D5B7F0E-1111-4C8E-A3D2-5A1F00000001  Time Sheets, role Clerk, roles that rows may name: Payroll
+    0d5b7f0e-1111-4c8e-a3d2-5a1f00000002  Wiki, roles that rows may name: Editor, Read:All
   domains of guests: 3
     * (any domain)
     partner.example
     Second.Example
+  more domains of copies (CC): 1
+    contoso.example
   redirect hosts: 1
     myapplications.microsoft.com
   at most 3 guests in a file

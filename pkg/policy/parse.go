@@ -71,7 +71,7 @@ func explain(err error) error {
 	}
 	if key, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		return fmt.Errorf("source policy: unknown key %s: correct its spelling or delete it; the keys are version, source, groups (id, name), "+
-			"applications (id, name, role), domains, redirectHosts, maxGuests, allowText, allowCC, allowLinks, allowResend and mailMode", key)
+			"applications (id, name, role, roles), domains, ccDomains, redirectHosts, maxGuests, allowText, allowCC, allowLinks, allowResend and mailMode", key)
 	}
 	return fmt.Errorf("source policy: not valid JSON: %w", err)
 }
@@ -101,10 +101,12 @@ func (p Policy) validate() error {
 	for i, a := range p.Applications {
 		applications[i] = a.ID
 		validateName(wrong, fmt.Sprintf("applications[%d].name", i), a.Name)
+		each(wrong, fmt.Sprintf("applications[%d].roles", i), a.Roles, "the value of an app role, without spaces, semicolons and bars", isRole)
 	}
 	each(wrong, "groups", groups, "the object id of the group (8-4-4-4-12 hexadecimal digits)", csvfile.IsID)
 	each(wrong, "applications", applications, "the application (client) id (8-4-4-4-12 hexadecimal digits)", csvfile.IsID)
 	each(wrong, "domains", p.Domains, `a domain such as partner.example, or "*" for any`, func(d string) bool { return d == "*" || isHost(d) })
+	each(wrong, "ccDomains", p.CCDomains, `a domain such as partner.example, or "*" for any`, func(d string) bool { return d == "*" || isHost(d) })
 	each(wrong, "redirectHosts", p.RedirectHosts, "a host without scheme, port or path, such as myapplications.microsoft.com", isHost)
 	return errors.Join(errs...)
 }
@@ -132,6 +134,10 @@ func validateName(wrong func(string, ...any), key, name string) {
 		wrong("key %s is %q: leave out semicolons, bars, line breaks and space at the ends; the name here need not be the directory's", key, name)
 	}
 }
+
+// isRole takes values that a row can name: a cell separates by space, semicolon and bar. An app role whose value has one
+// of the latter two can still be an application's role, which no row names.
+func isRole(s string) bool { return s != "" && !strings.ContainsAny(s, " ;|\r\n\t") }
 
 // isHost takes host names in ASCII, with or without a dot, in any letter case.
 func isHost(s string) bool {

@@ -15,14 +15,15 @@ type Policy struct {
 	Source        string        `json:"source"`
 	Groups        []Group       `json:"groups"`
 	Applications  []Application `json:"applications"`
-	Domains       []string      `json:"domains"`       // of guests' addresses, exactly; "*" allows any
-	RedirectHosts []string      `json:"redirectHosts"` // host names without port
-	MaxGuests     int           `json:"maxGuests"`     // in one file
-	AllowText     bool          `json:"allowText"`     // the file may bring its own invitation text
-	AllowCC       bool          `json:"allowCC"`
-	AllowLinks    bool          `json:"allowLinks"`  // links in the text may be followed by a click; else they are plain text
-	AllowResend   bool          `json:"allowResend"` // rows may ask for another invitation of a guest who has one
-	MailMode      string        `json:"mailMode"`    // own, microsoft, none; empty means the installation's
+	Domains       []string      `json:"domains"`             // of guests' addresses and of copies, exactly; "*" allows any
+	CCDomains     []string      `json:"ccDomains,omitempty"` // of copies only, beside Domains
+	RedirectHosts []string      `json:"redirectHosts"`       // host names without port
+	MaxGuests     int           `json:"maxGuests"`           // in one file
+	AllowText     bool          `json:"allowText"`           // the file may bring its own invitation text
+	AllowCC       bool          `json:"allowCC"`             // rows may name an address that gets a copy
+	AllowLinks    bool          `json:"allowLinks"`          // links in the text may be followed by a click; else they are plain text
+	AllowResend   bool          `json:"allowResend"`         // rows may ask for another invitation of a guest who has one
+	MailMode      string        `json:"mailMode"`            // own, microsoft, none; empty means the installation's
 }
 
 // Group is a group that rows may name by its object id or its name.
@@ -32,9 +33,11 @@ type Group struct {
 }
 
 // Application is an application that rows may name by its application (client) id or its name. Role is the value of the
-// app role to assign; empty means the default role, which only an application without roles has.
+// app role to assign where a row names none; empty means the default role, which only an application without roles has.
+// Roles are the values that a row may name itself, as in "Wiki:Editor"; Role may be named too.
 type Application struct {
-	ID   string `json:"id"`
-	Name string `json:"name"`
-	Role string `json:"role,omitempty"`
+	ID    string   `json:"id"`
+	Name  string   `json:"name"`
+	Role  string   `json:"role,omitempty"`
+	Roles []string `json:"roles,omitempty"`
 }

@@ -21,8 +21,9 @@ func partners() policy.Policy {
 	return policy.Policy{
 		Version: 1, Source: "partners",
 		Groups:        []policy.Group{{ID: staff, Name: "All Staff"}, {ID: night, Name: "Night"}, {ID: night2, Name: "night"}},
-		Applications:  []policy.Application{{ID: strings.ToUpper(sheets), Name: "Time Sheets", Role: "Clerk"}, {ID: wiki, Name: "Wiki"}},
+		Applications:  []policy.Application{{ID: strings.ToUpper(sheets), Name: "Time Sheets", Role: "Clerk", Roles: []string{"Payroll"}}, {ID: wiki, Name: "Wiki", Roles: []string{"Editor", "Read:All"}}},
 		Domains:       []string{"partner.example", "Second.Example"},
+		CCDomains:     []string{"contoso.example"},
 		RedirectHosts: []string{"myapplications.microsoft.com"},
 		MaxGuests:     3, AllowText: true, AllowCC: true, AllowLinks: true, AllowResend: true, MailMode: "own",
 	}

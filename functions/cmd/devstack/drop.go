@@ -101,14 +101,15 @@ func (s *stack) fillDirectory(file string) error {
 		}
 		s.console.say("made group %s in the directory, because %s asks for it", id, file)
 	}
-	for n, id := range ask.Applications.List {
-		if !csvfile.IsID(id) {
-			continue
+	for n, app := range policy.Propose(s.source, ask).Applications { // with the app roles that rows name
+		made := entra.Application{AppID: app.ID, DisplayName: fmt.Sprintf("Application %d of %s", n+1, filepath.Base(file))}
+		for _, role := range app.Roles {
+			made.AppRoles = append(made.AppRoles, entra.AppRole{Value: role, DisplayName: role, AllowedMemberTypes: []string{"User"}})
 		}
-		if _, err := s.entra.AddApplication(entra.Application{AppID: id, DisplayName: fmt.Sprintf("Application %d of %s", n+1, filepath.Base(file))}); err != nil {
+		if _, err := s.entra.AddApplication(made); err != nil {
 			return err
 		}
-		s.console.say("made application %s in the directory, because %s asks for it", id, file)
+		s.console.say("made application %s in the directory, because %s asks for it", app.ID, file)
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ type command struct {
 	args        string // for people
 	least, most int    // number of arguments
 	changes     bool   // it changes something, so it asks
+	queues      bool   // it needs Service Bus
 	short, long string
 	make        func(*flag.FlagSet) body
 }
@@ -50,8 +51,9 @@ func asksForHelp(args []string) bool {
 
 const aboutSettings = `The services are named as for the Function App: Storage and ServiceBus (connection strings), or
 Storage__blobServiceUri, Storage__tableServiceUri and ServiceBus__fullyQualifiedNamespace, used as
-whoever is signed in with "az login". They come from the environment, or from the file that -env or
-GUESTLIST_ENV names; devstack prints where it keeps one.
+whoever is signed in with "az login"; only "source add" and "deadletters" need Service Bus. They come
+from the environment, or from the file that -env or GUESTLIST_ENV names; devstack prints where it keeps
+one.
 `
 
 func overview() string {

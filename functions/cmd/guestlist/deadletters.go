@@ -20,7 +20,7 @@ func (c *call) replay() *replay.Replay {
 
 func lettersListCommand() command {
 	return command{
-		name: "deadletters list", args: "[IMPORT]", most: 1,
+		name: "deadletters list", args: "[IMPORT]", most: 1, queues: true,
 		short: "what failed, for whom and why",
 		long: `Lists what was tried and refused, or given up after ten attempts, of one import or of all. What was sent again is
 left out. Rejected rows are no dead letters, since nothing was tried for them: "guestlist status IMPORT" has them.`,

@@ -79,7 +79,7 @@ func (p program) run(ctx context.Context, args []string) int {
 	if err != nil {
 		return c.misused(cmd, err)
 	}
-	if c.services, err = open(ctx, *env, p.getenv); err == nil {
+	if c.services, err = open(*env, p.getenv, cmd.queues); err == nil {
 		err = b.do(c, names)
 	}
 	return c.report(err)

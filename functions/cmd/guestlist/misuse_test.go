@@ -97,7 +97,7 @@ func TestFailuresOfSettingsAndServicesSayWhatToLookAt(t *testing.T) {
 		"no settings":       {nil, "status", "It is not said where the services are"},
 		"no file":           {nil, "status -env " + filepath.Join(dir, "none"), "cannot be read: no such file or directory"},
 		"a line without =":  {nil, "status -env " + broken, "Line 2 of"},
-		"no bus string":     {map[string]string{"ServiceBus": "x"}, "status", "The setting ServiceBus holds no connection string"},
+		"no bus string":     {map[string]string{"ServiceBus": "x"}, "deadletters list", "The setting ServiceBus holds no connection string"},
 		"no storage string": {map[string]string{"ServiceBus": bus, "Storage": "x"}, "status", "The setting Storage holds no connection string"},
 		"storage down":      {map[string]string{"ServiceBus": bus, "Storage": nowhere}, "status", "No connection."},
 		"bus down":          {map[string]string{"ServiceBus": bus, "Storage": shared.env["Storage"]}, "deadletters list", "No connection."},

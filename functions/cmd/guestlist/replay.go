@@ -14,7 +14,7 @@ import (
 
 func lettersReplayCommand() command {
 	return command{
-		name: "deadletters replay", args: "IMPORT | -event NUMBER", most: 1, changes: true,
+		name: "deadletters replay", args: "IMPORT | -event NUMBER", most: 1, changes: true, queues: true,
 		short: "send again what failed",
 		long: `Sends the failed steps of an import again, all or those that the flags select, or one upload event. Mend the cause
 first. The results are then written anew, as the next revision. What was done is not done twice.`,

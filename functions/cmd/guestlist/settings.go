@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,8 +12,9 @@ import (
 	"guestlist/pkg/message"
 )
 
-// open connects to the services. Settings of the file come before those of the environment.
-func open(ctx context.Context, file string, getenv func(string) string) (*connect.Services, error) {
+// open connects to the services, to Service Bus only if queues says so. Settings of the file come before those of the
+// environment.
+func open(file string, getenv func(string) string, queues bool) (*connect.Services, error) {
 	if file != "" {
 		values, err := readSettings(file)
 		if err != nil {
@@ -28,7 +28,7 @@ func open(ctx context.Context, file string, getenv func(string) string) (*connec
 			return outer(name)
 		}
 	}
-	return connect.Open(ctx, getenv)
+	return connect.Use(getenv, queues)
 }
 
 // readSettings reads lines of NAME=value. Empty lines and those that begin with # are left out, "export" before a name

@@ -22,7 +22,7 @@ func (c *call) sources() *plan.Sources {
 
 func sourceAddCommand() command {
 	return command{
-		name: "source add", args: "NAME [-from IMPORT | -file POLICY]", least: 1, most: 1, changes: true,
+		name: "source add", args: "NAME [-from IMPORT | -file POLICY]", least: 1, most: 1, changes: true, queues: true,
 		short: "allow a source to drop files, or let it do more",
 		long: `Writes the policy of a source, after showing it and asking, and makes the container inbox-NAME. Held files of the
 source are then judged again.

@@ -248,3 +248,31 @@ func TestWatchEndsQuietlyWhenInterrupted(t *testing.T) {
 		t.Errorf("exit %d", code)
 	}
 }
+
+func TestLookingNeedsNeitherServiceBusNorTheTables(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.imports(ledger.Import{ID: "dddd0000000000000001", Source: "looking", Path: "a.csv", Reported: 1})
+	onlyStorage := lookup(map[string]string{"Storage": w.env["Storage"]})
+	for _, line := range []string{"status", "status dddd", "source list"} {
+		if r := runWith(t.Context(), onlyStorage, "", strings.Fields(line)...); r.code != exitDone {
+			t.Errorf("guestlist %s: exit %d, %s", line, r.code, r.err)
+		}
+	}
+	if r := runWith(t.Context(), onlyStorage, "", "deadletters", "list"); r.code != exitFailed || !strings.Contains(r.err, "ServiceBus") {
+		t.Errorf("deadletters list: exit %d, %s", r.code, r.err)
+	}
+
+	fresh, err := azurite.Start(t.Context(), azurite.Config{}) // no handler has been here
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = fresh.Close() })
+	empty := lookup(map[string]string{"Storage": fresh.ConnectionString()})
+	if r := runWith(t.Context(), empty, "", "status"); r.code != exitDone || !strings.Contains(r.err, "No file has arrived yet") {
+		t.Errorf("status of a new installation: exit %d, %s%s", r.code, r.out, r.err)
+	}
+	if r := runWith(t.Context(), empty, "", "status", "dddd"); r.code != exitFailed || !strings.Contains(r.err, "import.unknown") {
+		t.Errorf("status of an import of a new installation: exit %d, %s%s", r.code, r.out, r.err)
+	}
+}

@@ -32,12 +32,9 @@ func (d directory) Find(ctx context.Context, address string) (string, error) {
 	return a.ID, graph.Verdict(err)
 }
 
-func (d directory) Exists(ctx context.Context, userID string) (bool, error) {
-	_, err := d.graph.User(ctx, userID)
-	if errors.Is(err, graph.ErrNotFound) {
-		return false, nil
-	}
-	return err == nil, graph.Verdict(err)
+func (d directory) Confirm(ctx context.Context, userID, address string) (bool, error) {
+	same, err := d.graph.Confirm(ctx, userID, address)
+	return same, graph.Verdict(err)
 }
 
 func (d directory) Invite(ctx context.Context, i invite.Invitation) (invite.Invited, error) {
@@ -103,29 +100,34 @@ func (d directory) Application(ctx context.Context, t ledger.Target) (ledger.Tar
 	return role(t, a)
 }
 
+// role chooses the app role: the one that is named, or the default one of an application that declares none at all.
 func role(t ledger.Target, a graph.Application) (ledger.Target, error) {
 	wanted := t.Role
 	t.Role = graph.DefaultRole
+	if wanted == "" && len(a.Roles) == 0 {
+		return t, nil
+	}
 	var values []string
 	for _, r := range a.Roles {
-		if !r.Enabled || !r.ForUsers {
+		if !r.Enabled || !r.ForUsers || r.Value == "" {
 			continue
 		}
-		if wanted != "" && r.Value == wanted {
-			t.Role = r.ID
+		if r.Value == wanted {
+			t.Role, t.Name = r.ID, t.Name+" ("+r.Value+")"
 			return t, nil
 		}
 		values = append(values, r.Value)
 	}
-	switch {
-	case wanted != "":
-		return t, message.Never("application.role-unknown", fmt.Sprintf("Application %s has no app role %q that users can have. It has: %s. "+
-			"Correct the role in the source's policy.", label(t), wanted, strings.Join(values, ", ")))
-	case len(values) > 0:
-		return t, message.Never("application.role-missing", fmt.Sprintf("Application %s declares app roles, so one must be chosen: %s. "+
-			"Name it as \"role\" of the application in the source's policy.", label(t), strings.Join(values, ", ")))
+	has := "It declares none that users can have; its owner must add one"
+	if len(values) > 0 {
+		has = "Users can have: " + strings.Join(values, ", ")
 	}
-	return t, nil
+	if wanted != "" {
+		return t, message.Never("application.role-unknown", fmt.Sprintf("Application %s has no app role %q that users can have. %s. "+
+			"Correct the role in the source's policy or in the file.", label(t), wanted, has))
+	}
+	return t, message.Never("application.role-missing", fmt.Sprintf("Application %s declares app roles, so one must be chosen. %s. "+
+		"Name it as \"role\" of the application in the source's policy, or list it under \"roles\" there and write APPLICATION:ROLE in the file.", label(t), has))
 }
 
 func label(t ledger.Target) string {

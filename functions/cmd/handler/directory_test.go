@@ -19,8 +19,10 @@ func TestRoleIsTheDefaultOnlyWithoutAppRoles(t *testing.T) {
 		code   string
 	}{
 		"no roles":              {"", nil, graph.DefaultRole, ""},
-		"only for applications": {"", []graph.Role{{ID: "r2", Value: "App", Enabled: true}}, graph.DefaultRole, ""},
-		"only disabled":         {"", []graph.Role{{ID: "r2", Value: "Old", ForUsers: true}}, graph.DefaultRole, ""},
+		"only for applications": {"", []graph.Role{{ID: "r2", Value: "App", Enabled: true}}, "", "application.role-missing"},
+		"only disabled":         {"", []graph.Role{{ID: "r2", Value: "Old", ForUsers: true}}, "", "application.role-missing"},
+		"without a value":       {"", []graph.Role{{ID: "r2", Enabled: true, ForUsers: true}}, "", "application.role-missing"},
+		"named but disabled":    {"Old", []graph.Role{{ID: "r2", Value: "Old", ForUsers: true}}, "", "application.role-unknown"},
 		"named":                 {"Reader", []graph.Role{user}, "r1", ""},
 		"not named":             {"", []graph.Role{user}, "", "application.role-missing"},
 		"named wrongly":         {"Writer", []graph.Role{user}, "", "application.role-unknown"},

@@ -21,6 +21,7 @@ import (
 
 var (
 	errMissing = errors.New("no such row")
+	errNoTable = errors.New("no such table")
 	// errLost says that a write found the rows otherwise than expected: read again.
 	errLost = errors.New("row changed")
 	// errBusy says that the service refused a transaction with an answer that may be another soon.
@@ -52,9 +53,12 @@ func refused(what string, err error) error {
 type table struct {
 	name   string
 	client *aztables.Client
+	// mayLack: a table that is missing reads as empty. A worker must not believe that: its table was deleted under it.
+	mayLack bool
 }
 
 func (t *table) create(ctx context.Context) error {
+	t.mayLack = false
 	_, err := t.client.CreateTable(ctx, nil)
 	if res, ok := errors.AsType[*azcore.ResponseError](err); ok && res.ErrorCode == string(aztables.TableAlreadyExists) {
 		return nil
@@ -65,8 +69,11 @@ func (t *table) create(ctx context.Context) error {
 // get reads a row; errMissing.
 func (t *table) get(ctx context.Context, partition, row string) (stored, error) {
 	res, err := t.client.GetEntity(ctx, partition, row, nil)
+	if err = t.wrap("read", err); t.mayLack && errors.Is(err, errNoTable) {
+		return nil, errMissing
+	}
 	if err != nil {
-		return nil, t.wrap("read", err)
+		return nil, err
 	}
 	found, err := decode(res.Value)
 	if err == nil {
@@ -129,8 +136,11 @@ func (t *table) list(ctx context.Context, q query) iter.Seq2[stored, error] {
 		}
 		for pager := t.client.NewListEntitiesPager(options); pager.More(); {
 			page, err := pager.NextPage(ctx)
+			if err = t.wrap("list", err); t.mayLack && errors.Is(err, errNoTable) {
+				return
+			}
 			if err != nil {
-				yield(nil, t.wrap("list", err))
+				yield(nil, err)
 				return
 			}
 			if !yieldPage(page.Entities, yield) {
@@ -167,7 +177,9 @@ func (t *table) wrap(what string, err error) error {
 	}
 	status, code := statusOf(res)
 	switch {
-	case code == string(aztables.TableNotFound) || code == string(aztables.TableBeingDeleted):
+	case code == string(aztables.TableNotFound):
+		return fmt.Errorf("%s table %s: %w (request %s)", what, t.name, errNoTable, requestOf(res))
+	case code == string(aztables.TableBeingDeleted):
 	case status == http.StatusNotFound:
 		return errMissing
 	case status == http.StatusConflict || status == http.StatusPreconditionFailed:

@@ -1,14 +1,14 @@
-// Package tableledger keeps the ledger in Azure Table Storage. Call [New] once per process; hand the Store to as many
-// goroutines as you like.
+// Package tableledger keeps the ledger in Azure Table Storage. Call [New] once per process, or [Use] where nothing is to
+// be made; hand the Store to as many goroutines as you like.
 //
-// It promises what the contract promises, checked by the suite in pkg/ledger/ledgertest against Azurite. Four tables are
-// made if they are missing:
+// It promises what the contract promises, checked by the suite in pkg/ledger/ledgertest against Azurite. There are four
+// tables:
 //
 //   - guests: a row per person; partition = the first two digits of the key.
 //   - imports: all in one partition; i|<id> is the import, o|<id> is there while it is open.
 //   - entries: sixteen partitions per import, <import>-<first digit of the guest key>, each with e|<guest> (the entry),
 //     d|<due>|<guest> and w|<reason>|<guest> (its indexes, empty rows) and c (the tally).
-//   - tenants: one row for the tenant's pace and one for its circuit breaker.
+//   - tenants: one row for the tenant's pace, one for its circuit breaker and one for the mail provider's.
 //
 // An entry, its indexes and the tally change in one transaction, under the ETags of the entry and the tally. Each write
 // carries a random version, by which a writer whose answer was lost finds out that it has written after all. Updates of
@@ -58,6 +58,16 @@ var _ ledger.Store = (*Store)(nil)
 
 // New connects to the tables and makes those that are missing. It needs the role Storage Table Data Contributor.
 func New(ctx context.Context, c Config) (*Store, error) {
+	s, err := Use(c)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.Create(ctx)
+}
+
+// Use is New without making tables; it sends nothing. Tables that are missing read as empty, and Storage Table Data Reader
+// is enough for what only reads.
+func Use(c Config) (*Store, error) {
 	s := &Store{clock: newClock(time.Now)}
 	client, err := c.connect(s.clock)
 	if err != nil {
@@ -66,12 +76,19 @@ func New(ctx context.Context, c Config) (*Store, error) {
 	for name, t := range map[string]**table{
 		"guests": &s.guests, "imports": &s.imports, "entries": &s.entries, "tenants": &s.tenants,
 	} {
-		*t = &table{name: c.Prefix + name, client: client.NewClient(c.Prefix + name)}
-		if err := (*t).create(ctx); err != nil {
-			return nil, err
-		}
+		*t = &table{name: c.Prefix + name, client: client.NewClient(c.Prefix + name), mayLack: true}
 	}
 	return s, nil
+}
+
+// Create makes the tables that are missing. Call it before s is shared.
+func (s *Store) Create(ctx context.Context) error {
+	for _, t := range []*table{s.guests, s.imports, s.entries, s.tenants} {
+		if err := t.create(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Now returns the time by the clock of the table service, exact to about half a second. It asks the service only if

@@ -8,9 +8,11 @@ import (
 	"testing"
 	"time"
 
+	"guestlist/pkg/ledger"
 	"guestlist/pkg/ledger/ledgertest"
 	"guestlist/pkg/ledger/tableledger"
 	"guestlist/pkg/local/azurite/azuritetest"
+	"guestlist/pkg/message"
 )
 
 func TestMain(m *testing.M) { os.Exit(azuritetest.Main(m)) }
@@ -73,5 +75,37 @@ func TestDevelopmentStorageIsTheEmulatorOnThisMachine(t *testing.T) {
 	_, err := tableledger.New(t.Context(), c)
 	if err == nil || asked != "127.0.0.1:10002/devstoreaccount1/Tables" {
 		t.Errorf("asked %s: %v", asked, err)
+	}
+}
+
+func TestLookingMakesNoTables(t *testing.T) {
+	t.Parallel()
+	c := config(t)
+	ctx := t.Context()
+	s, err := tableledger.Use(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range s.ListImports(ctx, false) {
+		t.Error("a ledger without tables lists something")
+	}
+	_, noImport := s.Import(ctx, "a")
+	_, noEntry := s.Entry(ctx, "a", message.GuestKey("ana@partner.example"))
+	for _, err := range []error{noImport, noEntry} {
+		if !errors.Is(err, ledger.ErrNotFound) {
+			t.Errorf("%v, want ErrNotFound", err)
+		}
+	}
+	if _, err := s.Now(ctx); err != nil {
+		t.Errorf("clock: %v", err)
+	}
+	if _, _, err := s.CreateImport(ctx, ledger.Import{ID: "a"}); err == nil {
+		t.Error("looking made the table of imports: a row went into it")
+	}
+	if err := s.Create(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.CreateImport(ctx, ledger.Import{ID: "a"}); err != nil {
+		t.Errorf("after making the tables: %v", err)
 	}
 }

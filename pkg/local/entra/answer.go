@@ -2,7 +2,6 @@ package entra
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"time"
 )
@@ -26,30 +25,6 @@ func refuse(status int, code, message string) answer {
 	return answer{status: status, body: refusal{code, message}}
 }
 
-// Codes of the directory's errors (source: resource page errors, and the issues named where they are used).
-const (
-	badRequest  = "Request_BadRequest"
-	badQuery    = "Request_UnsupportedQuery"
-	notFound    = "Request_ResourceNotFound"
-	denied      = "Authorization_RequestDenied"
-	plainBad    = "BadRequest"
-	forbidden   = "Forbidden"
-	tooMany     = "TooManyRequests"
-	noAuth      = "InvalidAuthenticationToken"
-	unavailable = "ServiceUnavailable"
-)
-
-// missing is the answer about an object that is not there, or not yet (source: troubleshooting page of 2025-04-21).
-func missing(id string) answer {
-	return refuse(http.StatusNotFound, notFound,
-		fmt.Sprintf("Resource '%s' does not exist or one of its queried reference-property objects are not present.", id))
-}
-
-// insufficient is the answer to a write that the identity may not make.
-func insufficient() answer {
-	return refuse(http.StatusForbidden, denied, "Insufficient privileges to complete the operation.")
-}
-
 // write sends a. Every answer carries request-id; errors carry it in the body too (source: concept page errors).
 func (a answer) write(w http.ResponseWriter, q *request) {
 	h := w.Header()
@@ -59,17 +34,24 @@ func (a answer) write(w http.ResponseWriter, q *request) {
 	for k, v := range a.header {
 		h.Set(k, v)
 	}
-	body := a.body
-	if r, ok := body.(refusal); ok {
-		body = r.envelope(q)
-	}
+	body := a.content(q)
 	if body == nil {
 		w.WriteHeader(a.status)
 		return
 	}
-	h.Set("Content-Type", "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8")
+	h.Set("Content-Type", contentType)
 	w.WriteHeader(a.status)
 	_ = json.NewEncoder(w).Encode(body) // a client that went away needs no answer
+}
+
+const contentType = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
+
+// content is the body as it is sent.
+func (a answer) content(q *request) any {
+	if r, ok := a.body.(refusal); ok {
+		return r.envelope(q)
+	}
+	return a.body
 }
 
 func (r refusal) envelope(q *request) any {

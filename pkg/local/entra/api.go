@@ -2,6 +2,8 @@ package entra
 
 import (
 	"fmt"
+	"io"
+	"strconv"
 	"strings"
 )
 
@@ -72,7 +74,7 @@ func (s *Server) SetFault(f Fault) error { return s.world().faults.add(f) }
 
 // SetRates replaces the rates of the faults by chance; zero rates end them.
 func (s *Server) SetRates(r Rates) error {
-	for _, v := range []float64{r.Before, r.AfterWrite, r.Reset} {
+	for _, v := range []float64{r.Before, r.AfterWrite, r.Reset, r.Throttle, r.Slow} {
 		if v < 0 || v > 1 {
 			return fmt.Errorf("set rates: %v is not between 0 and 1", v)
 		}
@@ -87,8 +89,21 @@ func (s *Server) SetRates(r Rates) error {
 // SetInvitations opens the tenant for invitations ("open"), or answers them all with the anti-abuse block ("blocked") or
 // with the refusal of a tenant that takes no guests ("disallowed").
 func (s *Server) SetInvitations(state string) error {
+	return s.SetTenant(strings.NewReader(`{"invitations":` + strconv.Quote(state) + `}`))
+}
+
+// SetTenant changes those of the [Settings] that are given in JSON, as POST /tenant does.
+func (s *Server) SetTenant(settings io.Reader) error {
 	g := s.world().graph
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.gate.set(state)
+	return wrap("set tenant", g.mendSettings(settings))
+}
+
+// Tenant returns the settings as they are.
+func (s *Server) Tenant() Settings {
+	g := s.world().graph
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.settings
 }

@@ -26,15 +26,15 @@ type grant struct {
 // principal is who can be given an app role.
 type principal struct {
 	id, name, kind string
-	from           time.Time // takes app roles from then on
+	visible, from  time.Time // is there, and takes app roles, from then on
 }
 
 func (d *tenant) principal(id string) (principal, bool) {
 	if u := d.users[id]; u != nil {
-		return principal{id, u.DisplayName, "User", u.assignable}, true
+		return principal{id, u.DisplayName, "User", u.visible, u.assignable}, true
 	}
 	if g := d.groups[id]; g != nil {
-		return principal{id, g.DisplayName, "Group", time.Time{}}, true
+		return principal{id: id, name: g.DisplayName, kind: "Group"}, true
 	}
 	return principal{}, false
 }
@@ -65,7 +65,7 @@ func (a *app) object() object {
 			"isEnabled": *r.IsEnabled, "allowedMemberTypes": orEmpty(r.AllowedMemberTypes), "origin": "Application"})
 	}
 	return object{"id": a.ID, "appId": a.AppID, "displayName": a.DisplayName, "appDisplayName": a.DisplayName, "appOwnerOrganizationId": a.AppOwnerOrganizationID,
-		"appRoleAssignmentRequired": a.AppRoleAssignmentRequired, "appRoles": roles, "accountEnabled": true, "servicePrincipalType": "Application", "tags": []string{}}
+		"appRoleAssignmentRequired": a.AppRoleAssignmentRequired, "appRoles": roles, "accountEnabled": true, "servicePrincipalType": "Application", "homepage": orNull(a.Homepage), "tags": []string{}}
 }
 
 // servicePrincipal returns the service principal of the path, by object id or as (appId='…'), or the refusal.
@@ -74,23 +74,25 @@ func (g *graph) servicePrincipal(q *request) (*app, answer, bool) {
 	if name, isKey := strings.CutPrefix(key, "(appId='"); isKey {
 		name, closed := strings.CutSuffix(name, "')")
 		if !closed {
-			return nil, refuse(http.StatusBadRequest, plainBad, "The key of the service principal cannot be read."), false
+			return nil, refuse(http.StatusBadRequest, codePlainBad, "The key of the service principal cannot be read."), false
 		}
 		a := g.appIDs[strings.ToLower(name)]
 		return a, missing(name), a != nil
 	}
 	if !guidShape.MatchString(strings.ToLower(key)) {
-		return nil, refuse(http.StatusBadRequest, badRequest, "Invalid object identifier '"+key+"'."), false
+		return nil, refuse(http.StatusBadRequest, codeBad, "Invalid object identifier '"+key+"'."), false
 	}
 	a := g.apps[strings.ToLower(key)]
 	return a, missing(key), a != nil
 }
 
+// listApps is GET /servicePrincipals (source: page serviceprincipal-list).
+func (g *graph) listApps(q *request) answer {
+	return g.list(q, "servicePrincipals", appFilters, slices.Collect(maps.Keys(g.apps)), func(id string) object { return g.apps[id].object() }, nil)
+}
+
 // getApp is GET /servicePrincipals/{id}, also with (appId='…') (source: page serviceprincipal-get).
 func (g *graph) getApp(q *request) answer {
-	if no, fine := q.options("$select"); !fine {
-		return no
-	}
 	a, no, fine := g.servicePrincipal(q)
 	if !fine {
 		return no
@@ -125,9 +127,6 @@ func (g *graph) listAssignments(q *request) answer {
 }
 
 func (g *graph) listGrants(q *request, kind string, grants []grant) answer {
-	if no, fine := q.options("$select", "$top", "$skiptoken"); !fine {
-		return no
-	}
 	byID := map[string]grant{}
 	var ids []string
 	for _, it := range grants {
@@ -158,7 +157,7 @@ func (g *graph) assign(q *request) answer {
 		return no
 	}
 	if !strings.EqualFold(in.Resource, a.ID) {
-		return invalidReference()
+		return say(notValidReference)
 	}
 	return g.grant(a, in)
 }
@@ -174,34 +173,63 @@ func (g *graph) assignTo(q *request) answer {
 	case u == nil:
 		return missing(q.segments[1])
 	case a == nil || !strings.EqualFold(in.Principal, u.ID):
-		return invalidReference()
+		return say(notValidReference)
 	}
 	return g.grant(a, in)
 }
 
-// invalidReference is the answer to wrong ids and to a principal that is not replicated yet (source: msgraph-sdk-dotnet
-// issue 2508).
-func invalidReference() answer {
-	return refuse(http.StatusBadRequest, badRequest, "Not a valid reference update.")
-}
-
+// grant gives an app role. A principal that is not replicated yet is first not there, then no valid reference (sources:
+// the retries of terraform-provider-azuread on 404 and on that text; msgraph-sdk-dotnet issue 2508); wrong ids are no valid
+// reference either.
 func (g *graph) grant(a *app, in assignment) answer {
 	p, known := g.principal(strings.ToLower(in.Principal))
 	now, role := g.timing.now(), strings.ToLower(in.Role)
 	switch {
+	case known && now.Before(p.visible):
+		return missing(in.Principal)
 	case !known || now.Before(p.from):
-		return invalidReference()
+		return say(notValidReference)
 	case !a.offers(role):
-		return refuse(http.StatusBadRequest, badRequest, "Permission being assigned was not found on application")
+		return say(unknownRole)
 	}
 	it := newGrant(a, p, role, now)
 	if _, has := a.grants[it.ID]; has {
-		return refuse(http.StatusBadRequest, badRequest, "Permission being assigned already exists on the object")
+		return say(alreadyAssigned)
 	}
-	a.grants[it.ID] = it
+	if g.assignmentsOf(p.id) >= maxAssignments {
+		return say(assignmentQuota, "{max}", maxAssignments)
+	}
+	a.give(it)
 	body := it.object()
 	body["@odata.context"] = g.url + "/v1.0/$metadata#appRoleAssignments/$entity"
 	return answer{status: http.StatusCreated, body: body}
+}
+
+// maxAssignments is how many app roles a principal may have (source: include entra-service-limits of 2025-08-22).
+const maxAssignments = 1500
+
+func (d *tenant) assignmentsOf(principal string) int {
+	n := 0
+	for _, a := range d.apps {
+		n += a.held[principal]
+	}
+	return n
+}
+
+// unassign is DELETE /servicePrincipals/{id}/appRoleAssignedTo/{assignment} (source: page
+// serviceprincipal-delete-approleassignedto).
+func (g *graph) unassign(q *request) answer {
+	a, no, fine := g.servicePrincipal(q)
+	if !fine {
+		return no
+	}
+	id := strings.ToLower(q.segments[3])
+	it, has := a.grants[id]
+	if !has {
+		return missing(q.segments[3])
+	}
+	a.take(it)
+	return noContent
 }
 
 // offers reports whether a role may be assigned; groups get what users get. That disabled roles and those for

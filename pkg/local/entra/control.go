@@ -16,7 +16,12 @@ func (s *Server) controls() http.Handler {
 	m.HandleFunc("GET /faults", func(w http.ResponseWriter, _ *http.Request) { reply(w, s.activeFaults(), nil) })
 	m.HandleFunc("POST /faults", s.postFaults)
 	m.HandleFunc("DELETE /faults", func(w http.ResponseWriter, _ *http.Request) { s.world().faults.clear(); reply(w, nil, nil) })
-	m.HandleFunc("POST /tenant", s.postTenant)
+	m.HandleFunc("GET /tenant", func(w http.ResponseWriter, _ *http.Request) { reply(w, s.Tenant(), nil) })
+	m.HandleFunc("POST /tenant", func(w http.ResponseWriter, r *http.Request) { reply(w, nil, s.SetTenant(r.Body)) })
+	m.HandleFunc("GET /refusals", func(w http.ResponseWriter, _ *http.Request) { reply(w, map[string]any{"refusals": Refusals()}, nil) })
+	m.HandleFunc("GET /switches", func(w http.ResponseWriter, _ *http.Request) { reply(w, map[string]any{"switches": Switches()}, nil) })
+	m.HandleFunc("POST /identities", s.postIdentity)
+	m.HandleFunc("POST /tokens/revoke", func(w http.ResponseWriter, _ *http.Request) { s.tokens.revoke(); reply(w, nil, nil) })
 	s.objects(m)
 	m.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.log.Warn("unknown control", "method", r.Method, "path", r.URL.Path)
@@ -61,6 +66,19 @@ func (s *Server) postFaults(w http.ResponseWriter, r *http.Request) {
 	reply(w, nil, s.SetRates(*in.Rates))
 }
 
+// postIdentity grants an identity its permissions, in place of those it had.
+func (s *Server) postIdentity(w http.ResponseWriter, r *http.Request) {
+	var in Identity
+	if err := decodeStrict(r.Body, &in); err != nil {
+		reply(w, nil, fmt.Errorf("read identity: %w", err))
+		return
+	}
+	g := s.world().graph
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	reply(w, nil, g.putIdentity(in))
+}
+
 // activeFaults is the answer of GET /faults.
 func (s *Server) activeFaults() any {
 	f := s.world().faults
@@ -71,25 +89,6 @@ func (s *Server) activeFaults() any {
 		list = append(list, *it)
 	}
 	return map[string]any{"rates": f.rates, "faults": list}
-}
-
-// postTenant switches invitations: {"invitations":"open|blocked|disallowed","blockAfter":N}.
-func (s *Server) postTenant(w http.ResponseWriter, r *http.Request) {
-	var in struct {
-		Invitations string `json:"invitations"`
-		BlockAfter  int    `json:"blockAfter"`
-	}
-	err := decodeStrict(r.Body, &in)
-	if err == nil && in.Invitations != "" {
-		err = s.SetInvitations(in.Invitations)
-	}
-	if err == nil && in.BlockAfter > 0 {
-		g := s.world().graph
-		g.mu.Lock()
-		g.gate.blockAfter = g.invited + in.BlockAfter
-		g.mu.Unlock()
-	}
-	reply(w, nil, err)
 }
 
 // objects serves mending by hand: POST adds an object, or changes the given properties of the one with its id; DELETE

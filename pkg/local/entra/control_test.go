@@ -21,7 +21,7 @@ func TestStatsAndStateAreServedAsJSON(t *testing.T) {
 	c.assign(spID, id, roleID)
 
 	stats := c.control("GET", "/stats", "")
-	want := map[string]any{"reads": 1.0, "writes": 4.0, "invitations": 2.0, "mailsByMicrosoft": 2.0, "throttled": 0.0, "tokens": 1.0, "faults": 0.0, "usersCreated": 1.0,
+	want := map[string]any{"reads": 1.0, "writes": 4.0, "invitations": 2.0, "mailsByMicrosoft": 2.0, "mailsLost": 0.0, "throttled": 0.0, "tokens": 1.0, "faults": 0.0, "usersCreated": 1.0,
 		"duplicateMails": []any{address}, "duplicateUsers": []any{}, "paths": map[string]any{"GET /users": 1.0, "POST /invitations": 2.0,
 			"POST /groups/{id}/members/$ref": 1.0, "POST /servicePrincipals/{id}/appRoleAssignedTo": 1.0}}
 	if diff := cmp.Diff(want, stats.json); diff != "" {

@@ -1,30 +1,36 @@
 package entra
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
-	"sync"
+	"strings"
 	"time"
 )
 
 // Fault makes requests of one operation fail. One with neither Count nor Rate strikes once.
 type Fault struct {
-	// Operation is invite, lookup (users), user (delete), group, member, application, approle, token, or * for all.
-	Operation  string `json:"operation"`
-	Method     string `json:"method,omitempty"`  // only this HTTP method
-	Address    string `json:"address,omitempty"` // only requests about the user with this mail address
-	Status     int    `json:"status,omitempty"`  // answered instead; 0 with Reset or Delay only
-	Code       string `json:"code,omitempty"`
-	Message    string `json:"message,omitempty"`
-	RetryAfter string `json:"retryAfter,omitempty"` // the header, in either of its forms
+	// Operation is invite, lookup (users), user (delete, restore), group, member, application, approle, tenant (organization
+	// and policy), token, or * for all. Left out, it is the first at which the Refusal was seen.
+	Operation string `json:"operation"`
+	Method    string `json:"method,omitempty"`  // only this HTTP method
+	Address   string `json:"address,omitempty"` // only requests about the user with this mail address
+	Status    int    `json:"status,omitempty"`  // answered instead; 0 with Reset or Delay only
+	Code      string `json:"code,omitempty"`
+	Message   string `json:"message,omitempty"`
+	// Refusal gives status, code and text of the catalogue by its name, see [Refusals].
+	Refusal string `json:"refusal,omitempty"`
+	// RetryAfter is the header, in whatever form; "date:30s" writes the HTTP date in 30 s.
+	RetryAfter string `json:"retryAfter,omitempty"`
 	// After: the request is carried out first, and only one that succeeded is struck.
 	After bool     `json:"after,omitempty"`
 	Reset bool     `json:"reset,omitempty"` // the connection is cut instead of an answer
 	Delay Duration `json:"delay,omitempty"` // waits first; with After, between the work and the answer
-	Count int      `json:"count,omitempty"` // strikes so often, then ends
-	Rate  float64  `json:"rate,omitempty"`  // strikes this share of requests, from 0 to 1
+	// Vanish, of invitations: the answer is 201, and the guest never appears (source: msgraph-sdk-powershell issue 3399).
+	Vanish bool    `json:"vanish,omitempty"`
+	Count  int     `json:"count,omitempty"` // strikes so often, then ends
+	Rate   float64 `json:"rate,omitempty"`  // strikes this share of requests, from 0 to 1
 }
 
 // Duration is a time span that JSON writes as "2s".
@@ -41,16 +47,26 @@ func (d *Duration) UnmarshalText(b []byte) error {
 func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
 
 func (f *Fault) check() error {
-	known := []string{opInvite, opLookup, opUser, opGroup, opMember, opApplication, opAppRole, opToken, opAny}
+	if err := f.name(); err != nil {
+		return err
+	}
+	operations := []string{opInvite, opLookup, opUser, opGroup, opMember, opApplication, opAppRole, opTenant, opToken, opAny}
 	switch {
-	case !slices.Contains(known, f.Operation):
-		return fmt.Errorf("fault: operation %q is none of %v", f.Operation, known)
+	case !slices.Contains(operations, f.Operation):
+		return fmt.Errorf("fault: operation %q is none of %v", f.Operation, operations)
 	case f.Status != 0 && (f.Status < 400 || f.Status > 599):
 		return fmt.Errorf("fault of %s: status %d is no error", f.Operation, f.Status)
-	case f.Status == 0 && !f.Reset && f.Delay == 0:
-		return fmt.Errorf("fault of %s: needs a status, reset or delay", f.Operation)
+	case f.Vanish && (f.Operation != opInvite || f.Status != 0 || f.After):
+		return fmt.Errorf("fault of %s: only an invitation that succeeds can vanish", f.Operation)
+	case f.Status == 0 && !f.Reset && f.Delay == 0 && !f.Vanish:
+		return fmt.Errorf("fault of %s: needs a status, refusal, reset, delay or vanish", f.Operation)
 	case f.Rate < 0 || f.Rate > 1 || f.Count < 0 || f.Delay < 0:
 		return fmt.Errorf("fault of %s: rate, count or delay is out of range", f.Operation)
+	}
+	if d, dated := strings.CutPrefix(f.RetryAfter, "date:"); dated {
+		if _, err := time.ParseDuration(d); err != nil {
+			return fmt.Errorf("fault of %s: retryAfter: %w", f.Operation, err)
+		}
 	}
 	if f.Count == 0 && f.Rate == 0 {
 		f.Count = 1
@@ -58,131 +74,39 @@ func (f *Fault) check() error {
 	return nil
 }
 
-// answer is what a struck request gets.
-func (f *Fault) answer() answer {
-	code := f.Code
-	if code == "" {
-		code = map[int]string{http.StatusTooManyRequests: tooMany, http.StatusUnauthorized: noAuth, http.StatusForbidden: denied,
-			http.StatusNotFound: notFound, http.StatusBadRequest: badRequest, http.StatusServiceUnavailable: unavailable}[f.Status]
+// name takes status, code and text from the catalogue.
+func (f *Fault) name() error {
+	if f.Refusal == "" {
+		return nil
 	}
-	if code == "" {
-		code = "UnknownError"
+	r, ok := known(f.Refusal)
+	if !ok {
+		return fmt.Errorf("fault: no refusal is called %q; GET /refusals lists them", f.Refusal)
 	}
-	a := refuse(f.Status, code, f.Message)
-	if f.RetryAfter != "" {
-		a.header = map[string]string{"Retry-After": f.RetryAfter}
+	if f.Status != 0 || f.Code != "" || f.Message != "" {
+		return fmt.Errorf("fault: the refusal %s has a status, code and message of its own", f.Refusal)
 	}
-	return a
-}
-
-// Rates are the shares of requests that fail at random: Before with 503 or 504 and nothing done, AfterWrite with 504
-// although the write is done, Reset with the connection cut, before or after.
-type Rates struct {
-	Before     float64 `json:"before"`
-	AfterWrite float64 `json:"afterWrite"`
-	Reset      float64 `json:"reset"`
-}
-
-// defaultRates are those that Config.Faults switches on. They are far above those of the real service, so that short runs
-// meet them.
-func defaultRates() Rates { return Rates{Before: 0.01, AfterWrite: 0.01, Reset: 0.005} }
-
-// faults decides which requests fail. Chance depends on the seed and on how many requests of that operation there were, so
-// that the nth of each meets the same fate in every run.
-type faults struct {
-	mu     sync.Mutex
-	list   []*Fault
-	rates  Rates
-	timing timing
-	drawn  map[string]int
-}
-
-func newFaults(on bool, t timing) *faults {
-	f := &faults{timing: t, drawn: map[string]int{}}
-	if on {
-		f.rates = defaultRates()
-	}
-	return f
-}
-
-func (f *faults) add(it Fault) error {
-	if err := it.check(); err != nil {
-		return err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.list = append(f.list, &it)
+	f.Status, f.Code, f.Message = r.Status, r.Code, r.Message
+	f.Operation = cmp.Or(f.Operation, r.Operations[0])
 	return nil
 }
 
-// clear ends all faults, those by chance too.
-func (f *faults) clear() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.list, f.rates = nil, Rates{}
-}
+// codes are what a fault's answer carries if it names no code.
+var codes = map[int]string{http.StatusTooManyRequests: codeTooMany, http.StatusUnauthorized: codeToken, http.StatusForbidden: codeDenied,
+	http.StatusNotFound: codeNotFound, http.StatusBadRequest: codeBad, http.StatusServiceUnavailable: "ServiceUnavailable"}
 
-// event is a request at the moment of a decision: before it is carried out, or after it succeeded.
-type event struct {
-	op, method string
-	after      bool
-	about      func(address string) bool
-}
-
-// strike returns the fault that e meets, or nil.
-func (f *faults) strike(e event) *Fault {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for i, it := range f.list {
-		if !it.matches(e) || it.Rate > 0 && f.draw("fault", e) >= it.Rate {
-			continue
-		}
-		hit := *it
-		if it.Count > 0 {
-			if it.Count--; it.Count == 0 {
-				f.list = slices.Delete(f.list, i, i+1)
-			}
-		}
-		return &hit
+// answer is what a struck request gets; id is the object that it is about.
+func (f *Fault) answer(id string, now time.Time) answer {
+	a := refuse(f.Status, cmp.Or(f.Code, codes[f.Status], "UnknownError"), fill(f.Message, "{id}", id, "{n}", 101, "{max}", 100))
+	a.header = map[string]string{}
+	if f.Status == http.StatusUnauthorized {
+		a.header["WWW-Authenticate"] = challenge
 	}
-	return f.byChance(e)
-}
-
-func (f *Fault) matches(e event) bool {
-	return f.After == e.after && (f.Operation == opAny || f.Operation == e.op) && (f.Method == "" || f.Method == e.method) &&
-		(f.Address == "" || e.about(f.Address))
-}
-
-// byChance applies the rates; tokens are spared, since the platform answers for them and not the directory.
-func (f *faults) byChance(e event) *Fault {
-	if e.op == opToken || f.rates == (Rates{}) {
-		return nil
+	if in, dated := strings.CutPrefix(f.RetryAfter, "date:"); dated {
+		d, _ := time.ParseDuration(in) // checked when it was set
+		a.header["Retry-After"] = now.Add(d).UTC().Format(http.TimeFormat)
+	} else if f.RetryAfter != "" {
+		a.header["Retry-After"] = f.RetryAfter
 	}
-	c, write := f.draw("chance", e), e.method != http.MethodGet
-	answered := f.rates.Before
-	if e.after {
-		answered = 0
-		if write {
-			answered = f.rates.AfterWrite
-		}
-	}
-	hit := &Fault{Operation: e.op, After: e.after}
-	switch {
-	case c < answered/2 && !e.after:
-		hit.Status, hit.Message = http.StatusServiceUnavailable, "The service is unavailable."
-	case c < answered:
-		hit.Status, hit.Message = http.StatusGatewayTimeout, "The gateway did not receive a response in time."
-	case c < answered+f.rates.Reset/2:
-		hit.Reset = true
-	default:
-		return nil
-	}
-	return hit
-}
-
-// draw returns the next number in [0, 1) of e's series.
-func (f *faults) draw(kind string, e event) float64 {
-	series := kind + " " + e.op + " " + e.method + " " + strconv.FormatBool(e.after)
-	f.drawn[series]++
-	return f.timing.chance(series, strconv.Itoa(f.drawn[series]))
+	return a
 }

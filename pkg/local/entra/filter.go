@@ -1,8 +1,9 @@
 package entra
 
 import (
-	"errors"
 	"fmt"
+	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -13,172 +14,139 @@ const (
 	maxURL   = 2048
 )
 
-// term is one comparison of a filter: a property, an operator and its literals.
-type term struct {
-	property string
-	op       string // eq, in, any, startswith
-	values   []string
+// condition is a filter or a part of one: and, or and not of others, or a comparison.
+type condition struct {
+	op       string      // and, or, not; eq, ne, in, any, startswith, endswith
+	parts    []condition // of and, or, not
+	property string      // of comparisons
+	values   []literal
 }
 
-// parseFilter reads comparisons joined by "or". Parentheses round them, "and", "not" and other operators are errors.
-func parseFilter(s string) ([]term, error) {
-	p := &parser{rest: s}
-	var terms []term
-	for {
-		t, err := p.term()
-		if err != nil {
-			return nil, fmt.Errorf("at %q: %w", p.rest, err)
-		}
-		terms = append(terms, t)
-		if p.space(); p.rest == "" {
-			return terms, nil
-		}
-		if p.word() != "or" {
-			return nil, fmt.Errorf("at %q: want or", p.rest)
-		}
-	}
+// literal is a value in a filter: a string, true, false or null.
+type literal struct {
+	text   string
+	quoted bool
 }
 
-type parser struct{ rest string }
+// support says which operators a property takes by default, and which only in advanced queries, in the words of a filter
+// separated by spaces.
+type support struct{ plain, advanced string }
 
-func (p *parser) term() (term, error) {
-	name := p.word()
-	switch {
-	case name == "":
-		return term{}, errors.New("want a property")
-	case strings.EqualFold(name, "startswith"):
-		return p.startsWith()
-	}
-	if collection, isAny := strings.CutSuffix(name, "/any"); isAny {
-		return p.anyOf(collection)
-	}
-	switch op := p.word(); op {
-	case "eq":
-		v, err := p.literal()
-		return term{name, "eq", []string{v}}, err
-	case "in":
-		return p.oneOf(name)
-	default:
-		return term{}, fmt.Errorf("operator %q is not served", op)
-	}
-}
+// Filters by property (source: include filter-directory-objects, which the concept page aad-advanced-queries shows; in is
+// supported wherever eq is).
+var (
+	text        = support{"eq in startswith", "ne not"}
+	mailLike    = support{"eq in startswith", "ne not endswith"}
+	choice      = support{"eq in", "ne not"}
+	userFilters = map[string]support{"id": choice, "displayName": text, "mail": mailLike, "userPrincipalName": mailLike, "otherMails": {"any", "not"},
+		"proxyAddresses": {"any", "not"}, "userType": choice, "creationType": choice, "accountEnabled": choice, "externalUserState": {"", "eq in ne not"}}
+	groupFilters = map[string]support{"id": choice, "displayName": text, "mail": text, "mailEnabled": {"eq", "ne not"}, "securityEnabled": {"eq", "ne not"},
+		"onPremisesSyncEnabled": {"eq", "ne not"}, "groupTypes": {"any", "not"}}
+	appFilters    = map[string]support{"id": choice, "appId": choice, "displayName": text, "servicePrincipalType": choice}
+	memberFilters = map[string]support{"id": choice}
+)
 
-// startsWith reads (property,'literal').
-func (p *parser) startsWith() (term, error) {
-	if !p.take("(") {
-		return term{}, errors.New("want (")
-	}
-	t := term{property: p.word(), op: "startswith"}
-	if !p.take(",") {
-		return term{}, errors.New("want ,")
-	}
-	v, err := p.literal()
-	if err == nil && !p.take(")") {
-		err = errors.New("want )")
-	}
-	t.values = []string{v}
-	return t, err
-}
+// filterError is a filter that is understood and not served.
+type filterError struct{ text string }
 
-// anyOf reads (x:x eq 'literal').
-func (p *parser) anyOf(collection string) (term, error) {
-	if !p.take("(") {
-		return term{}, errors.New("want (")
-	}
-	x := p.word()
-	if x == "" || !p.take(":") || p.word() != x || p.word() != "eq" {
-		return term{}, errors.New("want x:x eq")
-	}
-	v, err := p.literal()
-	if err == nil && !p.take(")") {
-		err = errors.New("want )")
-	}
-	return term{collection, "any", []string{v}}, err
-}
+func (e filterError) Error() string { return e.text }
 
-// oneOf reads ('literal','literal').
-func (p *parser) oneOf(name string) (term, error) {
-	if !p.take("(") {
-		return term{}, errors.New("want (")
-	}
-	t := term{property: name, op: "in"}
-	for {
-		v, err := p.literal()
-		if err != nil {
-			return term{}, err
-		}
-		t.values = append(t.values, v)
-		if p.take(")") {
-			return t, nil
-		}
-		if !p.take(",") {
-			return term{}, errors.New("want , or )")
+// check refuses what the properties do not support. negated: c stands below not.
+func (c condition) check(kind string, all map[string]support, advanced, negated bool) error {
+	for _, p := range c.parts {
+		if err := p.check(kind, all, advanced, negated || c.op == "not"); err != nil {
+			return err
 		}
 	}
-}
-
-func (p *parser) space() { p.rest = strings.TrimLeft(p.rest, " ") }
-
-// take skips spaces and then token, if it is next.
-func (p *parser) take(token string) bool {
-	p.space()
-	rest, found := strings.CutPrefix(p.rest, token)
-	if found {
-		p.rest = rest
+	if c.property == "" {
+		return nil
 	}
-	return found
-}
-
-// word reads a name, with the slashes of a path.
-func (p *parser) word() string {
-	p.space()
-	i := strings.IndexFunc(p.rest, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '/'
-	})
-	if i < 0 {
-		i = len(p.rest)
+	ops := []string{c.op}
+	if negated {
+		ops = append(ops, "not")
 	}
-	w := p.rest[:i]
-	p.rest = p.rest[i:]
-	return w
-}
-
-// literal reads a quoted string; a quote inside is doubled.
-func (p *parser) literal() (string, error) {
-	if !p.take("'") {
-		return "", errors.New("want a quoted string")
-	}
-	var b strings.Builder
-	for {
-		before, after, found := strings.Cut(p.rest, "'")
-		if !found {
-			return "", errors.New("the string has no end")
+	s := all[c.property]
+	for _, op := range ops {
+		switch {
+		case slices.Contains(strings.Fields(s.plain), op):
+		case !slices.Contains(strings.Fields(s.advanced), op):
+			return filterError{fmt.Sprintf("Unsupported or invalid query filter clause specified for property '%s' of resource '%s'.", c.property, kind)}
+		case !advanced:
+			return filterError{fmt.Sprintf("Operator '%s' is not supported because the required parameters might be missing. Try adding $count=true query parameter and ConsistencyLevel:eventual header. "+
+				"Refer to https://aka.ms/graph-docs/advanced-queries for more information", op)}
 		}
-		b.WriteString(before)
-		p.rest = after
-		if !strings.HasPrefix(after, "'") {
-			return b.String(), nil
-		}
-		b.WriteByte('\'')
-		p.rest = after[1:]
 	}
+	return nil
 }
 
-// filter reads $filter of q and checks its size.
-func (q *request) filter() ([]term, answer, bool) {
-	terms, err := parseFilter(q.query.Get("$filter"))
+// terms counts the comparisons, each value of in for itself.
+func (c condition) terms() int {
+	n := len(c.values)
+	for _, p := range c.parts {
+		n += p.terms()
+	}
+	return n
+}
+
+// filter reads $filter of q and checks it against what the properties support.
+func (q *request) filter(kind string, all map[string]support) (condition, answer, bool) {
+	c, err := parseFilter(q.query.Get("$filter"))
 	if err != nil {
-		return nil, refuse(400, plainBad, "Invalid filter clause: "+err.Error()), false
+		return c, refuse(http.StatusBadRequest, codePlainBad, "Invalid filter clause: "+err.Error()), false
 	}
-	n := 0
-	for _, t := range terms {
-		n += len(t.values)
-	}
-	switch {
+	switch n := c.terms(); {
 	case q.eventual() && len(q.RequestURI) > maxURL:
-		return nil, refuse(400, badQuery, "The request URL is too long."), false
+		return c, refuse(http.StatusBadRequest, codeQuery, "The request URL is too long."), false
 	case !q.eventual() && n > maxTerms:
-		return nil, refuse(400, badQuery, fmt.Sprintf("Too many child clauses specified in search filter expression containing 'OR' operators: %d. Max allowed: %d.", n, maxTerms)), false
+		return c, refuse(http.StatusBadRequest, codeQuery, fmt.Sprintf("Too many child clauses specified in search filter expression containing 'OR' operators: %d. Max allowed: %d.", n, maxTerms)), false
 	}
-	return terms, answer{}, true
+	if err := c.check(kind, all, q.advanced(), false); err != nil {
+		return c, refuse(http.StatusBadRequest, codeQuery, err.Error()), false
+	}
+	return c, answer{}, true
+}
+
+// holds reports whether o satisfies c. Addresses and names compare without case; the prefix of a proxy address keeps it,
+// since nobody documents that SMTP: finds smtp:.
+func (c condition) holds(o object) bool {
+	switch c.op {
+	case "and":
+		return !slices.ContainsFunc(c.parts, func(p condition) bool { return !p.holds(o) })
+	case "or":
+		return slices.ContainsFunc(c.parts, func(p condition) bool { return p.holds(o) })
+	case "not":
+		return !c.parts[0].holds(o)
+	case "ne":
+		return !same(o[c.property], c.values[0], strings.EqualFold)
+	case "any":
+		list, _ := o[c.property].([]string)
+		return slices.ContainsFunc(list, func(s string) bool { return same(s, c.values[0], equalKeepingPrefix) })
+	case "startswith":
+		return same(o[c.property], c.values[0], func(s, v string) bool { return strings.HasPrefix(strings.ToLower(s), strings.ToLower(v)) })
+	case "endswith":
+		return same(o[c.property], c.values[0], func(s, v string) bool { return strings.HasSuffix(strings.ToLower(s), strings.ToLower(v)) })
+	}
+	return slices.ContainsFunc(c.values, func(v literal) bool { return same(o[c.property], v, strings.EqualFold) })
+}
+
+// same compares a property with a literal.
+func same(property any, v literal, compare func(property, value string) bool) bool {
+	switch p := property.(type) {
+	case nil:
+		return !v.quoted && (v.text == "null" || v.text == "false")
+	case bool:
+		return !v.quoted && v.text == fmt.Sprint(p)
+	case string:
+		return v.quoted && compare(p, v.text)
+	}
+	return false
+}
+
+func equalKeepingPrefix(s, v string) bool {
+	prefix, rest, found := strings.Cut(s, ":")
+	if !found {
+		return strings.EqualFold(s, v)
+	}
+	wanted, value, _ := strings.Cut(v, ":")
+	return prefix == wanted && strings.EqualFold(rest, value)
 }

@@ -12,7 +12,7 @@ import (
 const maxBind = 20
 
 func (it *group) object() object {
-	return object{"id": it.ID, "displayName": it.DisplayName, "mail": orNull(it.Mail), "groupTypes": orEmpty(it.GroupTypes), "mailEnabled": it.MailEnabled,
+	return object{"id": it.ID, "displayName": it.DisplayName, "mail": orNull(it.Mail), "proxyAddresses": orEmpty(it.ProxyAddresses), "groupTypes": orEmpty(it.GroupTypes), "mailEnabled": it.MailEnabled,
 		"securityEnabled": *it.SecurityEnabled, "isAssignableToRole": orNone(it.IsAssignableToRole), "onPremisesSyncEnabled": orNone(it.OnPremisesSyncEnabled),
 		"description": nil, "mailNickname": nil, "visibility": nil, "membershipRule": nil, "createdDateTime": nil, "deletedDateTime": nil}
 }
@@ -29,7 +29,7 @@ func orNone(b bool) any {
 func (g *graph) group(q *request) (*group, answer, bool) {
 	id := strings.ToLower(q.segments[1])
 	if !guidShape.MatchString(id) {
-		return nil, refuse(http.StatusBadRequest, badRequest, "Invalid object identifier '"+q.segments[1]+"'."), false
+		return nil, refuse(http.StatusBadRequest, codeBad, "Invalid object identifier '"+q.segments[1]+"'."), false
 	}
 	it := g.groups[id]
 	if it == nil {
@@ -38,11 +38,13 @@ func (g *graph) group(q *request) (*group, answer, bool) {
 	return it, answer{}, true
 }
 
+// listGroups is GET /groups (source: page group-list).
+func (g *graph) listGroups(q *request) answer {
+	return g.list(q, "groups", groupFilters, slices.Collect(maps.Keys(g.groups)), func(id string) object { return g.groups[id].object() }, nil)
+}
+
 // getGroup is GET /groups/{id}.
 func (g *graph) getGroup(q *request) answer {
-	if no, fine := q.options("$select"); !fine {
-		return no
-	}
 	it, no, fine := g.group(q)
 	if !fine {
 		return no
@@ -51,61 +53,43 @@ func (g *graph) getGroup(q *request) answer {
 }
 
 // listMembers is GET /groups/{id}/members. A filter is an advanced query, which needs ConsistencyLevel and $count
-// (source: page group-list-members); it reads an index that lags behind.
+// (source: page group-list-members); it reads an index that lags behind. Only filters on id are served.
 func (g *graph) listMembers(q *request) answer {
-	if no, fine := q.options("$filter", "$select", "$top", "$skiptoken", "$count"); !fine {
-		return no
-	}
 	it, no, fine := g.group(q)
 	if !fine {
 		return no
 	}
-	ids := slices.Sorted(maps.Keys(it.members))
-	if q.query.Has("$filter") {
-		if ids, no, fine = g.filterMembers(q, it); !fine {
-			return no
-		}
-	}
-	return g.page(q, "directoryObjects", ids, func(id string) object {
+	render := func(id string) object {
 		o := g.users[id].object()
 		o["@odata.type"] = "#microsoft.graph.user"
 		return o
-	}, userDefaults)
-}
-
-// filterMembers answers the filters on id alone.
-func (g *graph) filterMembers(q *request, it *group) ([]string, answer, bool) {
-	unsupported := refuse(http.StatusBadRequest, badQuery, "The specified filter to the reference property query is currently not supported.")
-	if !q.eventual() || q.query.Get("$count") != "true" {
-		return nil, unsupported, false // source: docs-contrib issue 8757
 	}
-	terms, no, fine := q.filter()
-	if !fine {
-		return nil, no, false
+	if !q.query.Has("$filter") {
+		return g.page(q, "directoryObjects", slices.Sorted(maps.Keys(it.members)), render, userDefaults)
 	}
-	found := map[string]bool{}
-	for _, t := range terms {
-		if t.property != "id" || t.op != "eq" && t.op != "in" {
-			return nil, unsupported, false
-		}
-		for _, id := range t.values {
-			if since, is := it.members[strings.ToLower(id)]; is && !g.timing.now().Before(since) {
-				found[strings.ToLower(id)] = true
-			}
+	if !q.advanced() { // source: docs-contrib issue 8757
+		return refuse(http.StatusBadRequest, codeQuery, "The specified filter to the reference property query is currently not supported.")
+	}
+	var ids []string
+	for id, since := range it.members {
+		if !g.timing.now().Before(since) {
+			ids = append(ids, id)
 		}
 	}
-	return slices.Sorted(maps.Keys(found)), answer{}, true
+	return g.list(q, "directoryObjects", memberFilters, ids, render, userDefaults)
 }
 
 // writable refuses groups whose members cannot be changed by this identity.
-func (it *group) writable() (answer, bool) {
+func (it *group) writable(q *request) (answer, bool) {
 	switch {
-	case slices.Contains(it.GroupTypes, "DynamicMembership"), it.IsAssignableToRole:
-		return insufficient(), false // source: troubleshooting page of 2025-04-21
-	case it.OnPremisesSyncEnabled: // the text is that of other writes to synchronised objects; for members it was not seen
-		return refuse(http.StatusBadRequest, badRequest, "Unable to update the specified properties for on-premises mastered Directory Sync objects or objects currently undergoing migration."), false
+	case slices.Contains(it.GroupTypes, "DynamicMembership"):
+		return say(insufficient), false // source: troubleshooting article of 2025-04-21
+	case it.IsAssignableToRole && !toWriteRoles.granted(q.roles):
+		return say(insufficient), false // source: page group-post-members
+	case it.OnPremisesSyncEnabled:
+		return say(syncedGroup), false
 	case it.MailEnabled && !slices.Contains(it.GroupTypes, "Unified"):
-		return refuse(http.StatusBadRequest, badRequest, "Cannot Update a mail-enabled security groups and or distribution list."), false
+		return say(mailEnabled), false
 	}
 	return answer{}, true
 }
@@ -117,10 +101,10 @@ func (g *graph) admit(it *group, id string) (answer, bool) {
 	case u == nil: // not there, or not replicated yet
 		return missing(id), false
 	case it.RefusesGuests && u.UserType == "Guest":
-		return refuse(http.StatusForbidden, denied, "Guests users are not allowed to join this Unified Group due to policy setting. paramName: Members"), false
+		return say(guestsKeptOut), false
 	}
 	if _, is := it.members[u.ID]; is {
-		return refuse(http.StatusBadRequest, badRequest, "One or more added object references already exist for the following modified properties: 'members'."), false
+		return say(alreadyMember), false
 	}
 	return answer{}, true
 }
@@ -134,7 +118,7 @@ func reference(link string) (string, answer, bool) {
 			return strings.ToLower(parts[n-1]), answer{}, true
 		}
 	}
-	return "", refuse(http.StatusBadRequest, badRequest, "Invalid URL format specified in payload."), false
+	return "", say(badReference), false
 }
 
 // addMember is POST /groups/{id}/members/$ref (source: page group-post-members).
@@ -159,8 +143,8 @@ func (g *graph) patchGroup(q *request) answer {
 	if no, fine := q.decode(&in); !fine {
 		return no
 	}
-	if n := len(in.Members); n == 0 || n > maxBind { // the text was not seen
-		return refuse(http.StatusBadRequest, badRequest, "The number of references in 'members@odata.bind' must be between 1 and 20.")
+	if n := len(in.Members); n == 0 || n > maxBind {
+		return say(tooManyReferences)
 	}
 	return g.add(q, in.Members)
 }
@@ -171,7 +155,7 @@ func (g *graph) add(q *request, links []string) answer {
 	if !fine {
 		return no
 	}
-	if no, fine = it.writable(); !fine {
+	if no, fine = it.writable(q); !fine {
 		return no
 	}
 	ids := map[string]bool{}
@@ -185,6 +169,9 @@ func (g *graph) add(q *request, links []string) answer {
 		}
 		ids[id] = true
 	}
+	if n := len(it.members) + len(ids); it.MaxMembers > 0 && n > it.MaxMembers {
+		return say(memberQuota, "{n}", n, "{max}", it.MaxMembers)
+	}
 	for id := range ids {
 		it.members[id] = g.timing.list(it.ID + id)
 	}
@@ -197,7 +184,7 @@ func (g *graph) removeMember(q *request) answer {
 	if !fine {
 		return no
 	}
-	if no, fine = it.writable(); !fine {
+	if no, fine = it.writable(q); !fine {
 		return no
 	}
 	id := strings.ToLower(q.segments[3])

@@ -29,6 +29,7 @@ const (
 	absentID   = "99999999-9999-4999-8999-999999999999"
 	zeroRole   = "00000000-0000-0000-0000-000000000000"
 	redirect   = "https://myapplications.microsoft.com/?tenantid=x"
+	elsewhere  = "https://portal.contoso.example/welcome"
 	address    = "ana@partner.example"
 )
 

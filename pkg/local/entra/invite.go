@@ -56,22 +56,33 @@ func (g *graph) invite(q *request) answer {
 	if no, fine := q.decode(&in); !fine {
 		return no
 	}
-	if no, fine := g.gate.pass(g.invited); !fine {
+	if no, fine := g.gate(); !fine {
 		return no
 	}
 	if no, fine := in.check(); !fine {
 		return no
+	}
+	if in.ResetRedemption && !toReset.granted(q.roles) {
+		return say(resetDenied)
 	}
 	u, no, fine := g.invitee(in)
 	if !fine {
 		return no
 	}
 	if u == nil {
+		if n := g.settings.ObjectQuota; n > 0 && g.objects() >= n {
+			return say(objectQuota)
+		}
 		u = g.newGuest(in)
+		if q.vanish {
+			u.visible, u.assignable = never, never
+		}
 	}
 	g.invited++
+	g.today()
+	g.dayInvited++
 	if in.SendMail {
-		g.mails[strings.ToLower(in.Address)]++
+		g.mail(in.Address, in.Message.CCRecipients)
 	}
 	return answer{status: http.StatusCreated, body: g.invitationSent(in, u)}
 }
@@ -79,7 +90,7 @@ func (g *graph) invite(q *request) answer {
 // check applies the rules on the properties. Only the text for a bad address was seen; those for missing and malformed
 // properties are the emulator's own.
 func (in invitation) check() (answer, bool) {
-	bad := func(text string) (answer, bool) { return refuse(http.StatusBadRequest, plainBad, text), false }
+	bad := func(text string) (answer, bool) { return refuse(http.StatusBadRequest, codePlainBad, text), false }
 	switch {
 	case in.Address == "":
 		return bad("The property 'invitedUserEmailAddress' is required.")
@@ -89,8 +100,8 @@ func (in invitation) check() (answer, bool) {
 		return bad("The properties 'resetRedemption' and 'invitedUser' go together here.")
 	case in.UserType != "" && in.UserType != "Guest" && in.UserType != "Member":
 		return bad("The property 'invitedUserType' must be Guest or Member.")
-	case !validAddress(in.Address): // source: msgraph-sdk-dotnet issue 2786
-		return bad("The Primary SMTP Address is an invalid value")
+	case !validAddress(in.Address):
+		return say(badAddress), false
 	}
 	if u, err := url.Parse(in.RedirectURL); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
 		return bad("The property 'inviteRedirectUrl' must be an absolute URL.")
@@ -114,19 +125,23 @@ func (g *graph) invitee(in invitation) (*user, answer, bool) {
 	}
 	if u := g.owner(in.Address); u != nil {
 		if u.UserType == "Guest" || u.CreationType == "Invitation" {
-			return u, answer{}, true
+			no, fine := g.settings.welcomes(in.Address)
+			return u, no, fine
 		}
-		no := alreadyMember(u)
-		return nil, no, false
+		if !*u.AccountEnabled {
+			return nil, say(memberDisabled, "{id}", u.ID), false
+		}
+		return nil, say(memberExists, "{id}", u.ID), false
 	}
 	_, domain, _ := strings.Cut(strings.ToLower(in.Address), "@")
 	switch {
-	case g.groupWithMail(in.Address) != nil: // source: cross-tenant synchronisation, list of causes
-		return nil, refuse(http.StatusBadRequest, plainBad, "Group email address is not supported"), false
-	case g.domains[domain]: // text seen in 2026; its code was not recorded
-		return nil, refuse(http.StatusBadRequest, plainBad, "This user cannot be invited because the domain of the user's email address is a verified domain of this directory."), false
+	case g.groupWithMail(in.Address) != nil:
+		return nil, say(groupAddress), false
+	case g.domains[domain]:
+		return nil, say(verifiedDomain), false
 	}
-	return nil, answer{}, true
+	no, fine := g.settings.welcomes(in.Address)
+	return nil, no, fine
 }
 
 // owner returns whose address it is. A guest owns its other mails too; that a member's are left out is a guess.
@@ -142,15 +157,6 @@ func (d *tenant) owner(address string) *user {
 	return nil
 }
 
-// alreadyMember refuses an account of the tenant's own (sources: msgraph-beta-sdk-dotnet issue 798; for a disabled account
-// msgraph-sdk-php issue 301). The two texts write the object id differently.
-func alreadyMember(u *user) answer {
-	if !*u.AccountEnabled {
-		return refuse(http.StatusPreconditionFailed, plainBad, fmt.Sprintf("The invited user already exists in the directory as object ID: %s, but the account is blocked from signing in. If the account is unblocked, they can use that account to sign in to shared apps and resources.", u.ID))
-	}
-	return refuse(http.StatusBadRequest, plainBad, fmt.Sprintf("The invited user already exists in the directory as objectID: %s. They can use that account to sign in to shared apps and resources.", u.ID))
-}
-
 // reset starts the redemption of a guest again (source: page "Reset redemption status"); the address must be on the user
 // already (text: azure-docs issue 71825).
 func (g *graph) reset(in invitation) (*user, answer, bool) {
@@ -160,7 +166,7 @@ func (g *graph) reset(in invitation) (*user, answer, bool) {
 	}
 	has := func(a string) bool { return strings.EqualFold(a, in.Address) }
 	if !has(u.Mail) && !slices.ContainsFunc(u.OtherMails, has) {
-		return nil, refuse(http.StatusBadRequest, plainBad, "The email you’re using to invite this user doesn’t match any emails on the user object. Please add this email to the user object and try again."), false
+		return nil, say(resetMismatch), false
 	}
 	u.ExternalUserState, u.changed = pending, g.timing.now()
 	return u, answer{}, true
@@ -174,6 +180,9 @@ func (g *graph) newGuest(in invitation) *user {
 	u := &user{User: User{ID: id, DisplayName: cmp.Or(in.DisplayName, local), Mail: in.Address, UserType: cmp.Or(in.UserType, "Guest"),
 		ExternalUserState: pending, CreationType: "Invitation", UserPrincipalName: guestPrincipal(in.Address, g.initial),
 		OtherMails: []string{in.Address}, ProxyAddresses: []string{"SMTP:" + in.Address}, AccountEnabled: new(true)}, changed: g.timing.now()}
+	if g.contacts[strings.ToLower(in.Address)] {
+		u.ProxyAddresses = nil
+	}
 	u.visible, u.assignable = g.timing.appear(id)
 	g.enter(u)
 	return u

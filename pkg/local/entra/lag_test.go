@@ -27,7 +27,7 @@ func TestANewGuestIsUnknownThenFoundThenAssignable(t *testing.T) {
 	c.do("GET", "/users/"+id, "").want(t, 404, "Request_ResourceNotFound", notThere(id))
 	c.addMember(groupID, id).want(t, 404, "Request_ResourceNotFound", notThere(id))
 	c.patch(guestID, id).want(t, 404, "Request_ResourceNotFound", notThere(id))
-	c.assign(spID, id, roleID).want(t, 400, "Request_BadRequest", "Not a valid reference update.")
+	c.assign(spID, id, roleID).want(t, 404, "Request_ResourceNotFound", notThere(id))
 	c.do("POST", "/users/"+id+"/appRoleAssignments", `{"principalId":"`+id+`","resourceId":"`+spID+`","appRoleId":"`+roleID+`"}`).
 		want(t, 404, "Request_ResourceNotFound", notThere(id))
 	if again := c.inviteMail(address, true); again.text("invitedUser", "id") != id {

@@ -31,8 +31,13 @@ func (q *request) selected(o object, defaults []string) (object, answer, bool) {
 	for _, n := range names {
 		n = strings.TrimSpace(n)
 		v, known := o[n]
+		for k := range o { // any case will do (source: what CLI for Microsoft 365 asks for)
+			if !known && strings.EqualFold(k, n) {
+				n, v, known = k, o[k], true
+			}
+		}
 		if !known {
-			return nil, refuse(http.StatusBadRequest, plainBad, fmt.Sprintf("Could not find a property named '%s'.", n)), false
+			return nil, refuse(http.StatusBadRequest, codePlainBad, fmt.Sprintf("Could not find a property named '%s'.", n)), false
 		}
 		out[n] = v
 	}
@@ -47,6 +52,22 @@ func (g *graph) one(q *request, kind string, o object, defaults []string) answer
 	}
 	out["@odata.context"] = g.url + "/v1.0/$metadata#" + kind + "/$entity"
 	return ok(out)
+}
+
+// kinds are what the errors of filters call the objects of a collection.
+var kinds = map[string]string{"users": "User", "groups": "Group", "servicePrincipals": "ServicePrincipal", "directoryObjects": "DirectoryObject"}
+
+// list answers with those of ids that $filter, if there is one, holds for.
+func (g *graph) list(q *request, kind string, filters map[string]support, ids []string, render func(id string) object, defaults []string) answer {
+	if q.query.Has("$filter") {
+		c, no, fine := q.filter(kinds[kind], filters)
+		if !fine {
+			return no
+		}
+		ids = slices.DeleteFunc(ids, func(id string) bool { return !c.holds(render(id)) })
+	}
+	slices.Sort(ids)
+	return g.page(q, kind, ids, render, defaults)
 }
 
 // page is a stretch of a list. $skiptoken holds the id after which the next page begins, so that a list that grows
@@ -100,7 +121,7 @@ func (q *request) top() (int, answer, bool) {
 	}
 	n, err := strconv.Atoi(s)
 	if err != nil || n < 1 || n > maxPage {
-		return 0, refuse(http.StatusBadRequest, badQuery, fmt.Sprintf("Invalid page size specified: '%s'. Must be between 1 and %d inclusive.", s, maxPage)), false
+		return 0, refuse(http.StatusBadRequest, codeQuery, fmt.Sprintf("Invalid page size specified: '%s'. Must be between 1 and %d inclusive.", s, maxPage)), false
 	}
 	return n, answer{}, true
 }

@@ -50,7 +50,7 @@ func TestUnknownPathsAreRefusedAndLogged(t *testing.T) {
 	c.do("GET", "/groups/", "").want(t, 400, "BadRequest", "")
 	c.do("GET", c.s.URL()+"/beta/users", "").want(t, 404, "ResourceNotFound", "")
 	c.do("GET", "/invitations", "").want(t, 404, "ResourceNotFound", "")
-	c.do("PUT", "/groups/"+groupID, "").want(t, 405, "BadRequest", "Specified HTTP method is not allowed for the request target.")
+	c.do("PUT", "/groups/"+groupID, "").want(t, 405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target.")
 	for _, path := range []string{"devices", "photo", "/beta/users", "/v1.0/invitations"} {
 		if !strings.Contains(log.text(), path) {
 			t.Errorf("%s is not in the log:\n%s", path, log.text())
@@ -138,7 +138,7 @@ func TestManyCallersAtOnceAreServed(t *testing.T) {
 func TestTheRedeemPageAcceptsOnlyByItsButton(t *testing.T) {
 	t.Parallel()
 	c := serve(t, entra.Config{})
-	r := c.do("POST", "/invitations", `{"invitedUserEmailAddress":"`+address+`","invitedUserDisplayName":"<b>Ana</b>","inviteRedirectUrl":"`+redirect+`"}`)
+	r := c.do("POST", "/invitations", `{"invitedUserEmailAddress":"`+address+`","invitedUserDisplayName":"<b>Ana</b>","inviteRedirectUrl":"`+elsewhere+`"}`)
 	id, link := r.text("invitedUser", "id"), r.text("inviteRedeemUrl")
 	state := func() string {
 		return c.do("GET", "/users/"+id+"?$select=externalUserState", "").text("externalUserState")
@@ -150,7 +150,7 @@ func TestTheRedeemPageAcceptsOnlyByItsButton(t *testing.T) {
 	}
 	_, ticket, _ := strings.Cut(link, "ticket=")
 	done := c.send(request{method: "POST", url: c.s.URL() + "/redeem", body: "ticket=" + ticket, header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}})
-	if done.status != http.StatusSeeOther || done.header.Get("Location") != redirect || state() != "Accepted" {
+	if done.status != http.StatusSeeOther || done.header.Get("Location") != elsewhere || state() != "Accepted" {
 		t.Errorf("accepted: %d to %q, state %s", done.status, done.header.Get("Location"), state())
 	}
 	again := c.invite(address)

@@ -22,6 +22,8 @@ type request struct {
 	*http.Request
 	id, clientID string
 	app          string   // who calls
+	roles        []string // the permissions in its token
+	vanish       bool     // the guest that q invites never appears
 	segments     []string // of the path after /v1.0, unescaped
 	query        url.Values
 	body         []byte
@@ -42,16 +44,16 @@ func newGUID() string {
 	return guid(string(b))
 }
 
-// read takes path, query and body apart; a refusal says what is wrong with them.
+// read takes path and query apart; a refusal says what is wrong with them.
 func (q *request) read() (answer, bool) {
 	path, found := strings.CutPrefix(q.URL.EscapedPath(), "/v1.0/")
 	if !found {
-		return refuse(http.StatusBadRequest, plainBad, "Invalid version: only v1.0 is served here."), false
+		return refuse(http.StatusBadRequest, codePlainBad, "Invalid version: only v1.0 is served here."), false
 	}
 	for s := range strings.SplitSeq(path, "/") {
 		s, err := url.PathUnescape(s)
 		if err != nil {
-			return refuse(http.StatusBadRequest, plainBad, "The path cannot be unescaped."), false
+			return refuse(http.StatusBadRequest, codePlainBad, "The path cannot be unescaped."), false
 		}
 		// "servicePrincipals(appId='x')" is a collection and the key of one of its objects.
 		if name, key, keyed := strings.Cut(s, "("); keyed && len(q.segments) == 0 {
@@ -61,15 +63,20 @@ func (q *request) read() (answer, bool) {
 	}
 	var err error
 	if q.query, err = url.ParseQuery(q.URL.RawQuery); err != nil {
-		return refuse(http.StatusBadRequest, plainBad, "The query cannot be unescaped."), false
+		return refuse(http.StatusBadRequest, codePlainBad, "The query cannot be unescaped."), false
 	}
-	return q.readBody()
+	for name, values := range q.query {
+		if len(values) > 1 {
+			return refuse(http.StatusBadRequest, codePlainBad, fmt.Sprintf("Query option '%s' was specified more than once, but it must be specified at most once.", name)), false
+		}
+	}
+	return answer{}, true
 }
 
 // readBody reads the body and unpacks gzip. What is labelled gzip and is not is refused; what the real service does with
 // such a body is unknown.
-func (q *request) readBody() (answer, bool) {
-	unreadable := refuse(http.StatusBadRequest, plainBad, "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format.")
+func (q *request) readBody(bodiless bool) (answer, bool) {
+	unreadable := refuse(http.StatusBadRequest, codePlainBad, "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format.")
 	var r io.Reader = q.Body
 	switch e := strings.ToLower(q.Header.Get("Content-Encoding")); e {
 	case "", "identity":
@@ -80,20 +87,20 @@ func (q *request) readBody() (answer, bool) {
 		}
 		r = z
 	default:
-		return refuse(http.StatusUnsupportedMediaType, plainBad, fmt.Sprintf("The content encoding %q is not supported.", e)), false
+		return refuse(http.StatusUnsupportedMediaType, codePlainBad, fmt.Sprintf("The content encoding %q is not supported.", e)), false
 	}
 	var err error
 	if q.body, err = io.ReadAll(io.LimitReader(r, maxBody+1)); err != nil {
 		return unreadable, false
 	}
 	if len(q.body) > maxBody {
-		return refuse(http.StatusRequestEntityTooLarge, plainBad, "The maximum request length supported is 4MB."), false
+		return refuse(http.StatusRequestEntityTooLarge, codePlainBad, "The maximum request length supported is 4MB."), false
 	}
-	if !q.carriesBody() {
+	if !q.carriesBody() || bodiless && len(q.body) == 0 {
 		return answer{}, true
 	}
 	if q.Header.Get("Content-Type") == "" {
-		return refuse(http.StatusBadRequest, plainBad, "Write requests (excluding DELETE) must contain the Content-Type header declaration."), false
+		return refuse(http.StatusBadRequest, codePlainBad, "Write requests (excluding DELETE) must contain the Content-Type header declaration."), false
 	}
 	if kind, _, err := mime.ParseMediaType(q.Header.Get("Content-Type")); err != nil || kind != "application/json" || !json.Valid(q.body) {
 		return unreadable, false
@@ -106,34 +113,55 @@ func (q *request) carriesBody() bool {
 }
 func (q *request) writes() bool { return q.carriesBody() || q.Method == http.MethodDelete }
 
+// advanced reports whether q has both parameters of an advanced query (source: concept page aad-advanced-queries).
+func (q *request) advanced() bool { return q.eventual() && q.query.Get("$count") == "true" }
+
 // eventual reports whether q is an advanced query, answered from the index (source: concept page aad-advanced-queries).
 func (q *request) eventual() bool {
 	return strings.EqualFold(q.Header.Get("ConsistencyLevel"), "eventual")
 }
 
-// decode reads the body into v and refuses properties that v does not have.
+// decode reads the body into v. It refuses properties that v does not have, and those that it has in another case:
+// names are exact in OData.
 func (q *request) decode(v any) (answer, bool) {
 	d := json.NewDecoder(bytes.NewReader(q.body))
 	d.DisallowUnknownFields()
 	err := d.Decode(v)
 	if err == nil {
+		err = exact(q.body, v)
+	}
+	if err == nil {
 		return answer{}, true
 	}
 	if t, isType := errors.AsType[*json.UnmarshalTypeError](err); isType {
-		return refuse(http.StatusBadRequest, plainBad, fmt.Sprintf("Cannot convert the value of %q to %s.", t.Field, t.Type)), false
+		return refuse(http.StatusBadRequest, codePlainBad, fmt.Sprintf("Cannot convert the value of %q to %s.", t.Field, t.Type)), false
 	}
-	return refuse(http.StatusBadRequest, plainBad, strings.TrimPrefix(err.Error(), "json: ")), false
+	return refuse(http.StatusBadRequest, codePlainBad, strings.TrimPrefix(err.Error(), "json: ")), false
 }
 
-// options refuses query options that are not among the allowed ones: the emulator cannot honour them, and must not act as
-// if it had.
-func (q *request) options(allowed ...string) (answer, bool) {
+// allow refuses query options that are not among the options.
+func (q *request) allow(options []string) (answer, bool) {
 	for name := range q.query {
-		if !slices.Contains(allowed, name) {
-			return refuse(http.StatusBadRequest, badQuery, fmt.Sprintf("The query option '%s' is not served by this emulator.", name)), false
+		switch {
+		case slices.Contains(options, name):
+		case name == "$search" && !q.eventual(): // source: concept page aad-advanced-queries
+			return refuse(http.StatusBadRequest, codeQuery, "Request with $search query parameter only works through MSGraph with a special request header: 'ConsistencyLevel: eventual'"), false
+		default:
+			return refuse(http.StatusBadRequest, codeQuery, fmt.Sprintf("The query option '%s' is not served by this emulator.", name)), false
 		}
 	}
 	return answer{}, true
+}
+
+// subject is the id that q is about: the last one in its body, else in its path.
+func (q *request) subject() string {
+	if ids := anyGUID.FindAllString(strings.ToLower(string(q.body)), -1); len(ids) > 0 {
+		return ids[len(ids)-1]
+	}
+	if ids := anyGUID.FindAllString(strings.ToLower(q.URL.Path), -1); len(ids) > 0 {
+		return ids[len(ids)-1]
+	}
+	return "00000000-0000-0000-0000-000000000000"
 }
 
 // about reports whether q concerns the user with this address or id: in its path, its filter or its body.

@@ -21,11 +21,25 @@ const MicrosoftOrganization = "f8cdef31-a31e-4b4a-93e4-5f571e91255a"
 type Seed struct {
 	TenantID string `json:"tenantId,omitempty"`
 	// VerifiedDomains are the tenant's own: nobody in them can be invited. The initial domain, which guests' principal
-	// names end in, is the first below onmicrosoft.com, else the first. Empty means contoso.onmicrosoft.com.
+	// names end in, is the first below onmicrosoft.com, else the first; the first of all is the primary domain. Empty means
+	// contoso.onmicrosoft.com.
 	VerifiedDomains []string      `json:"verifiedDomains,omitempty"`
 	Users           []User        `json:"users,omitempty"`
 	Groups          []Group       `json:"groups,omitempty"`
 	Applications    []Application `json:"applications,omitempty"`
+	// Contacts are mail contacts of the organisation.
+	Contacts []Contact `json:"contacts,omitempty"`
+	// DeletedUsers are in the recycle bin: restorable for 30 days, and counted against the quota of objects.
+	DeletedUsers []User     `json:"deletedUsers,omitempty"`
+	Identities   []Identity `json:"identities,omitempty"`
+	Settings     Settings   `json:"settings,omitzero"`
+}
+
+// Contact is a mail contact. A guest invited by its address gets no proxy address, and so cannot redeem by a direct link
+// (source: Entra page Troubleshoot B2B collaboration).
+type Contact struct {
+	DisplayName string `json:"displayName,omitempty"`
+	Mail        string `json:"mail"`
 }
 
 // User is an account. UserType is Member, the default, or Guest. A principal name that is left out is the mail address
@@ -44,17 +58,20 @@ type User struct {
 }
 
 // Group is a group; with neither groupTypes nor mailEnabled it is a security group. RefusesGuests stands for a Microsoft
-// 365 group whose settings keep guests out; it is no property of Microsoft Graph. Members are ids of users.
+// 365 group whose settings keep guests out, MaxMembers for its quota; they are no properties of Microsoft Graph. Members are
+// ids of users.
 type Group struct {
 	ID                    string   `json:"id,omitempty"`
 	DisplayName           string   `json:"displayName,omitempty"`
 	Mail                  string   `json:"mail,omitempty"`
-	GroupTypes            []string `json:"groupTypes,omitempty"` // DynamicMembership, Unified
+	ProxyAddresses        []string `json:"proxyAddresses,omitempty"` // SMTP:primary, smtp:other
+	GroupTypes            []string `json:"groupTypes,omitempty"`     // DynamicMembership, Unified
 	MailEnabled           bool     `json:"mailEnabled,omitempty"`
 	SecurityEnabled       *bool    `json:"securityEnabled,omitempty"` // true if left out
 	IsAssignableToRole    bool     `json:"isAssignableToRole,omitempty"`
 	OnPremisesSyncEnabled bool     `json:"onPremisesSyncEnabled,omitempty"`
 	RefusesGuests         bool     `json:"refusesGuests,omitempty"`
+	MaxMembers            int      `json:"maxMembers,omitempty"` // 0 is any number
 	Members               []string `json:"members,omitempty"`
 }
 
@@ -65,6 +82,7 @@ type Application struct {
 	AppID                     string       `json:"appId"`
 	ID                        string       `json:"id,omitempty"`
 	DisplayName               string       `json:"displayName,omitempty"`
+	Homepage                  string       `json:"homepage,omitempty"` // where My Apps leads
 	AppOwnerOrganizationID    string       `json:"appOwnerOrganizationId,omitempty"`
 	AppRoleAssignmentRequired bool         `json:"appRoleAssignmentRequired,omitempty"`
 	AppRoles                  []AppRole    `json:"appRoles,omitempty"`
@@ -112,7 +130,10 @@ func decodeStrict(r io.Reader, into any) error {
 	return nil
 }
 
-var guidShape = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+var (
+	anyGUID   = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
+	guidShape = regexp.MustCompile(`^` + anyGUID.String() + `$`)
+)
 
 // fixID lower-cases an id, derives one from name where it is missing, and refuses what is no GUID.
 func fixID(id, kind, name string) (string, error) {

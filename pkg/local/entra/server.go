@@ -140,7 +140,7 @@ func (s *Server) Reset() error {
 	if err != nil {
 		return fmt.Errorf("reset entra: %w", err)
 	}
-	d.gate = gate{state: gateOpen, blockAfter: s.cfg.BlockAfter}
+	d.settings.BlockAfter = cmp.Or(s.cfg.BlockAfter, d.settings.BlockAfter)
 	w := &world{graph: &graph{tenant: d, url: s.URL()}, limits: newLimits(s.cfg.Limits, s.cfg.LimitWindow, s.cfg.Now),
 		faults: newFaults(s.cfg.Faults, t), counters: newCounters()}
 	s.mu.Lock()

@@ -17,9 +17,10 @@ type Stats struct {
 	Tokens           int            `json:"tokens"`    // requests of the identity endpoint
 	Faults           int            `json:"faults"`    // requests struck by a fault
 	UsersCreated     int            `json:"usersCreated"`
+	MailsLost        int            `json:"mailsLost"`      // accepted, and beyond the mails of a day
 	DuplicateMails   []string       `json:"duplicateMails"` // addresses that got more than one mail, sorted
 	DuplicateUsers   []string       `json:"duplicateUsers"` // addresses that several users carry as mail, sorted
-	Paths            map[string]int `json:"paths"`          // requests by method and path, throttled ones too
+	Paths            map[string]int `json:"paths"`          // requests by method and path, throttled ones too; those inside a batch, and the batch itself
 }
 
 // State is everything that the directory holds, whether replicated or not. Mails counts Microsoft's invitation mails by
@@ -31,6 +32,8 @@ type State struct {
 	Groups          []Group        `json:"groups"`
 	Applications    []Application  `json:"applications"`
 	Mails           map[string]int `json:"mails"`
+	Copies          map[string]int `json:"copies"` // the copies of those mails, likewise
+	DeletedUsers    []User         `json:"deletedUsers,omitempty"`
 }
 
 // counters are the counts of requests; the rest of Stats is in the tenant.
@@ -69,6 +72,7 @@ func (c *counters) snapshot() Stats {
 
 // stats adds what the directory counts.
 func (d *tenant) stats(s Stats) Stats {
+	s.MailsLost = d.lost
 	s.Invitations, s.UsersCreated, s.DuplicateMails, s.DuplicateUsers = d.invited, d.created, []string{}, []string{}
 	for address, n := range d.mails {
 		s.MailsByMicrosoft += n

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -28,13 +29,39 @@ type tokens struct {
 	header string
 	life   time.Duration
 	now    func() time.Time
+
+	mu      sync.Mutex
+	revoked time.Time // tokens issued until then are refused
+}
+
+// revoke ends all tokens issued so far, as if they had expired.
+func (t *tokens) revoke() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.revoked = t.now()
+}
+
+func (t *tokens) ended(c claims) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.now().Unix() >= c.Expires || !time.Unix(0, c.Made).After(t.revoked)
 }
 
 type claims struct {
-	Audience string `json:"aud"`
-	App      string `json:"appid"`
-	Issued   int64  `json:"iat"`
-	Expires  int64  `json:"exp"`
+	Audience string   `json:"aud"`
+	App      string   `json:"appid"`
+	Roles    []string `json:"roles"`
+	Issued   int64    `json:"iat"`
+	Expires  int64    `json:"exp"`
+	Made     int64    `json:"made"` // nanoseconds since 1970, to tell tokens of one second apart
+
+	// What tools show of a token (source: page access-token-claims-reference).
+	Issuer  string `json:"iss"`
+	Tenant  string `json:"tid"`
+	Object  string `json:"oid"`
+	Name    string `json:"app_displayname"`
+	Kind    string `json:"idtyp"` // app: no user is signed in
+	Version string `json:"ver"`
 }
 
 func newTokens(header string, life time.Duration, now func() time.Time) *tokens {
@@ -44,7 +71,7 @@ func newTokens(header string, life time.Duration, now func() time.Time) *tokens 
 
 // identity is App Service's managed-identity endpoint (source: page "How to use managed identities for App Service",
 // REST protocol, api-version 2019-08-01). The texts of its refusals are not documented.
-func (t *tokens) identity(r *http.Request) answer {
+func (t *tokens) identity(r *http.Request, tenantID string, permissions func(clientID string) []string) answer {
 	q := r.URL.Query()
 	switch {
 	case r.Method != http.MethodGet:
@@ -58,7 +85,8 @@ func (t *tokens) identity(r *http.Request) answer {
 	}
 	app := cmp.Or(q.Get("client_id"), q.Get("principal_id"), q.Get("object_id"), q.Get("mi_res_id"), systemIdentity)
 	now := t.now()
-	c := claims{Audience: q.Get("resource"), App: app, Issued: now.Unix(), Expires: now.Add(t.life).Unix()}
+	c := claims{Audience: q.Get("resource"), App: app, Roles: permissions(app), Issued: now.Unix(), Expires: now.Add(t.life).Unix(), Made: now.UnixNano(),
+		Issuer: "https://sts.windows.net/" + tenantID + "/", Tenant: tenantID, Object: guid("service principal", app), Name: "Identity " + app, Kind: "app", Version: "1.0"}
 	return ok(map[string]string{"access_token": t.sign(c), "expires_on": strconv.FormatInt(c.Expires, 10), "resource": c.Audience,
 		"token_type": "Bearer", "client_id": app})
 }
@@ -81,30 +109,28 @@ func (t *tokens) mac(s string) string {
 	return encode(m.Sum(nil))
 }
 
-// check returns the application that a request comes from, or why it is refused. Codes and texts are those that Microsoft
-// Graph was seen to answer; they are not documented.
-func (t *tokens) check(r *http.Request) (app, refusal string) {
+// check returns the claims of a request's token, or the name of the refusal.
+func (t *tokens) check(r *http.Request) (claims, string) {
 	token, found := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !found || token == "" {
-		return "", "Access token is empty."
+		return claims{}, tokenEmpty
 	}
 	signed, mac, _ := cutLast(token, ".")
 	if !hmac.Equal([]byte(mac), []byte(t.mac(signed))) {
-		return "", "CompactToken parsing failed with error code: 80049217"
+		return claims{}, tokenBroken
 	}
 	_, payload, _ := strings.Cut(signed, ".")
 	b, err := base64.RawURLEncoding.DecodeString(payload)
 	var c claims
-	if err != nil || json.Unmarshal(b, &c) != nil {
-		return "", "CompactToken parsing failed with error code: 80049217"
-	}
 	switch {
+	case err != nil || json.Unmarshal(b, &c) != nil:
+		return claims{}, tokenBroken
 	case !slices.Contains(audiences, strings.TrimSuffix(c.Audience, "/")):
-		return "", "Access token validation failure. Invalid audience."
-	case t.now().Unix() >= c.Expires:
-		return "", "Lifetime validation failed, the token is expired."
+		return claims{}, tokenAudience
+	case t.ended(c):
+		return claims{}, tokenExpired
 	}
-	return c.App, ""
+	return c, ""
 }
 
 func cutLast(s, sep string) (before, after string, found bool) {

@@ -69,6 +69,16 @@ func TestGraphTakesOnlyTokensThatItIssuedForItself(t *testing.T) {
 	c.do("GET", "/groups/"+groupID, "").want(t, 401, "InvalidAuthenticationToken", "Lifetime validation failed, the token is expired.")
 }
 
+func TestTokensLiveAsLongAsConfigured(t *testing.T) {
+	t.Parallel()
+	now := newClock()
+	c := serve(t, entra.Config{Now: now.Now, TokenLife: time.Minute})
+	now.advance(time.Minute - time.Second)
+	c.do("GET", "/groups/"+groupID, "").want(t, 200, "", "")
+	now.advance(time.Second)
+	c.do("GET", "/groups/"+groupID, "").want(t, 401, "InvalidAuthenticationToken", "Lifetime validation failed, the token is expired.")
+}
+
 func TestTokensOutliveTheEmulatorIfItsIdentityHeaderStays(t *testing.T) {
 	t.Parallel()
 	first := serve(t, entra.Config{IdentityHeader: "fixed"})

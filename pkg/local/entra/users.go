@@ -1,9 +1,7 @@
 package entra
 
 import (
-	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -17,7 +15,10 @@ var userDefaults = []string{"businessPhones", "displayName", "givenName", "id", 
 func (u *user) object() object {
 	o := object{"id": u.ID, "displayName": orNull(u.DisplayName), "mail": orNull(u.Mail), "userPrincipalName": u.UserPrincipalName, "userType": u.UserType,
 		"otherMails": orEmpty(u.OtherMails), "proxyAddresses": orEmpty(u.ProxyAddresses), "externalUserState": orNull(u.ExternalUserState),
-		"externalUserStateChangeDateTime": nil, "creationType": orNull(u.CreationType), "accountEnabled": *u.AccountEnabled, "businessPhones": []string{}}
+		"externalUserStateChangeDateTime": nil, "creationType": orNull(u.CreationType), "accountEnabled": *u.AccountEnabled, "businessPhones": []string{}, "deletedDateTime": nil}
+	if !u.deleted.IsZero() {
+		o["deletedDateTime"] = u.deleted.UTC().Format(time.RFC3339)
+	}
 	if !u.changed.IsZero() {
 		o["externalUserStateChangeDateTime"] = u.changed.UTC().Format(time.RFC3339)
 	}
@@ -70,37 +71,38 @@ func (u *user) keys() []string {
 	return slices.Sorted(maps.Keys(keys))
 }
 
-// find returns the users that a term finds, lagging ones too; not served is an error.
-func (d *tenant) find(t term) ([]*user, error) {
-	v := t.values[0]
-	switch {
-	case t.op == "eq" && (t.property == "mail" || t.property == "userPrincipalName"), t.op == "any" && t.property == "otherMails":
-		return d.index[t.property+" "+strings.ToLower(v)], nil
-	case t.op == "any" && t.property == "proxyAddresses":
-		prefix, address, _ := strings.Cut(v, ":")
-		return d.index["proxyAddresses "+prefix+" "+strings.ToLower(address)], nil
-	case t.op == "startswith" && (t.property == "mail" || t.property == "userPrincipalName"):
-		return d.startingWith(t.property, strings.ToLower(v)), nil
-	}
-	return nil, fmt.Errorf("unsupported or invalid query filter clause specified for property '%s' of resource 'User'", t.property)
-}
-
-// startingWith finds users by the beginning of a property; that of a guest's principal name up to its mark is indexed.
-func (d *tenant) startingWith(property, prefix string) []*user {
-	if before, rest, isGuest := strings.Cut(prefix, "#ext#@"); isGuest && rest == "" && property == "userPrincipalName" {
-		return d.index["guest "+before]
-	}
-	var hits []*user
-	for _, u := range d.users {
-		value := u.Mail
-		if property == "userPrincipalName" {
-			value = u.UserPrincipalName
+// indexed returns the users that c can hold for, lagging ones too, if the index knows them: c must be comparisons by
+// address, name or id, joined by or.
+func (d *tenant) indexed(c condition) (users []*user, known bool) {
+	if c.op == "or" {
+		for _, p := range c.parts {
+			found, known := d.indexed(p)
+			if !known {
+				return nil, false
+			}
+			users = append(users, found...)
 		}
-		if strings.HasPrefix(strings.ToLower(value), prefix) {
-			hits = append(hits, u)
+		return users, true
+	}
+	for _, v := range c.values {
+		v := strings.ToLower(v.text)
+		switch {
+		case c.property == "id" && (c.op == "eq" || c.op == "in"):
+			if u := d.users[v]; u != nil {
+				users = append(users, u)
+			}
+		case c.op == "startswith" && c.property == "userPrincipalName" && strings.HasSuffix(v, "#ext#@"):
+			users = append(users, d.index["guest "+strings.TrimSuffix(v, "#ext#@")]...)
+		case (c.op == "eq" || c.op == "in") && (c.property == "mail" || c.property == "userPrincipalName"), c.op == "any" && c.property == "otherMails":
+			users = append(users, d.index[c.property+" "+v]...)
+		case c.op == "any" && c.property == "proxyAddresses":
+			prefix, address, _ := strings.Cut(c.values[0].text, ":")
+			users = append(users, d.index["proxyAddresses "+prefix+" "+strings.ToLower(address)]...)
+		default:
+			return nil, false
 		}
 	}
-	return hits
+	return users, len(c.values) > 0
 }
 
 // lookup returns the user with an object id or a principal name, if it is visible yet.
@@ -117,38 +119,28 @@ func (d *tenant) lookup(name string) *user {
 
 // listUsers is GET /users (source: page user-list). New users are not in it until they are replicated.
 func (g *graph) listUsers(q *request) answer {
-	if no, fine := q.options("$filter", "$select", "$top", "$skiptoken", "$count"); !fine {
-		return no
+	filters := userFilters
+	if g.settings.StateFilter == "default" {
+		filters = maps.Clone(userFilters)
+		filters["externalUserState"] = choice
 	}
-	hits := slices.Collect(maps.Values(g.users))
-	if q.query.Has("$filter") {
-		terms, no, fine := q.filter()
-		if !fine {
-			return no
-		}
-		hits = nil
-		for _, t := range terms {
-			found, err := g.find(t)
-			if err != nil {
-				return refuse(http.StatusBadRequest, badQuery, fmt.Sprintf("Unsupported or invalid query filter clause specified for property '%s' of resource 'User'.", t.property))
-			}
-			hits = append(hits, found...)
+	candidates := maps.Values(g.users)
+	if c, err := parseFilter(q.query.Get("$filter")); err == nil {
+		if users, known := g.indexed(c); known {
+			candidates = slices.Values(users)
 		}
 	}
 	ids := map[string]bool{}
-	for _, u := range hits {
+	for u := range candidates {
 		if !g.timing.now().Before(u.visible) {
 			ids[u.ID] = true
 		}
 	}
-	return g.page(q, "users", slices.Sorted(maps.Keys(ids)), func(id string) object { return g.users[id].object() }, userDefaults)
+	return g.list(q, "users", filters, slices.Collect(maps.Keys(ids)), func(id string) object { return g.users[id].object() }, userDefaults)
 }
 
 // getUser is GET /users/{id | userPrincipalName}.
 func (g *graph) getUser(q *request) answer {
-	if no, fine := q.options("$select"); !fine {
-		return no
-	}
 	u := g.lookup(q.segments[1])
 	if u == nil {
 		return missing(q.segments[1])

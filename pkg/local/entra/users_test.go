@@ -31,6 +31,12 @@ func TestUsersAreFoundByTheDocumentedFilters(t *testing.T) {
 		"startsWith(userPrincipalName, 'gus_partner.example#EXT#@conto')": {guestID},
 		"startswith(userPrincipalName,'gus_partner.example#EXT#@other')":  {},
 		"mail eq 'gus@partner.example' or otherMails/any(o:o eq 'gus@alias.example') or userPrincipalName eq 'mia@contoso.example'": {memberID, guestID},
+		"mail in ('gus@partner.example','mia@contoso.example')":                                                                     {memberID, guestID},
+		"(mail eq 'gus@partner.example' or userType eq 'Member') and startswith(displayName, 'M')":                                  {memberID},
+		"userType eq 'Guest'":                                         {guestID},
+		"accountEnabled eq false":                                     {disabledID},
+		"id in ('" + guestID + "','" + roleID + "')":                  {guestID},
+		"creationType eq 'Invitation' and displayName eq 'gus guest'": {guestID},
 	} {
 		if diff := cmp.Diff(want, c.find(filter)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", filter, diff)
@@ -43,21 +49,26 @@ func TestFiltersThatAreNotServedAreRefused(t *testing.T) {
 	c := serve(t, entra.Config{})
 	many := strings.TrimSuffix(strings.Repeat("mail eq 'a@x.example' or ", 16), " or ")
 	for filter, code := range map[string]string{
-		"displayName eq 'x'":                   "Request_UnsupportedQuery",
-		"mail in ('a','b')":                    "Request_UnsupportedQuery",
+		"jobTitle eq 'x'":                      "Request_UnsupportedQuery",
+		"startswith(id,'x')":                   "Request_UnsupportedQuery",
+		"mail any 'x'":                         "BadRequest",
 		"proxyAddresses/any(p:p eq 'x')) or x": "BadRequest",
-		"mail ne 'x'":                          "BadRequest",
-		"mail eq 'x' and userType eq 'Guest'":  "BadRequest",
-		"mail eq 'o'hara@x.example'":           "BadRequest",
-		"mail eq x":                            "BadRequest",
-		"mail eq 'x":                           "BadRequest",
-		"mail eq 'x' or":                       "BadRequest",
-		"(mail eq 'x')":                        "BadRequest",
-		"startswith(mail)":                     "BadRequest",
-		"otherMails/any(o:p eq 'x')":           "BadRequest",
-		"otherMails/any(o:o eq 'x'":            "BadRequest",
-		"":                                     "BadRequest",
-		many:                                   "Request_UnsupportedQuery",
+		"mail ne 'x'":                          "Request_UnsupportedQuery",
+		"not (mail eq 'x')":                    "Request_UnsupportedQuery",
+		"endswith(mail,'x')":                   "Request_UnsupportedQuery",
+		"externalUserState eq 'Accepted'":      "Request_UnsupportedQuery",
+		"mail eq 'x' and":                      "BadRequest",
+		strings.Repeat("(", 30) + "mail eq 'x'" + strings.Repeat(")", 30): "BadRequest",
+		"mail eq 'o'hara@x.example'":                                      "BadRequest",
+		"mail eq x":                                                       "BadRequest",
+		"mail eq 'x":                                                      "BadRequest",
+		"mail eq 'x' or":                                                  "BadRequest",
+		"(mail eq 'x'":                                                    "BadRequest",
+		"startswith(mail)":                                                "BadRequest",
+		"otherMails/any(o:p eq 'x')":                                      "BadRequest",
+		"otherMails/any(o:o eq 'x'":                                       "BadRequest",
+		"":                                                                "BadRequest",
+		many:                                                              "Request_UnsupportedQuery",
 	} {
 		r := c.do("GET", "/users?$filter="+url.QueryEscape(filter), "")
 		r.want(t, 400, code, "")

@@ -25,14 +25,30 @@ type Services struct {
 	Bus    *sbbus.Bus
 }
 
-// Open connects to the services that getenv's settings name. An error says which setting to mend.
+// Open connects to the services that getenv's settings name, and makes the ledger's tables if they are missing: for the
+// handler, which needs the role Storage Table Data Contributor anyway. An error says which setting to mend.
 func Open(ctx context.Context, getenv func(string) string) (*Services, error) {
+	s, err := Use(getenv, true)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Ledger.Create(ctx); err != nil {
+		return nil, fmt.Errorf("connect to storage: %w", err)
+	}
+	return s, nil
+}
+
+// Use is Open for an operator's command: it makes nothing, so that roles that may only read are enough for what only
+// reads. Without queues the settings of Service Bus are not needed, and Bus is nil.
+func Use(getenv func(string) string, queues bool) (*Services, error) {
 	o := opener{getenv: getenv}
 	var s Services
-	if err := o.bus(&s); err != nil {
-		return nil, fmt.Errorf("connect to Service Bus: %w", err)
+	if queues {
+		if err := o.bus(&s); err != nil {
+			return nil, fmt.Errorf("connect to Service Bus: %w", err)
+		}
 	}
-	if err := o.storage(ctx, &s); err != nil {
+	if err := o.storage(&s); err != nil {
 		return nil, fmt.Errorf("connect to storage: %w", err)
 	}
 	return &s, nil
@@ -83,9 +99,9 @@ func (o *opener) bus(s *Services) (err error) {
 	return err
 }
 
-func (o *opener) storage(ctx context.Context, s *Services) error {
+func (o *opener) storage(s *Services) error {
 	if c := o.getenv("Storage"); c != "" {
-		return s.openStorage(ctx, azblobstore.Config{ConnectionString: c}, tableledger.Config{ConnectionString: c})
+		return s.openStorage(azblobstore.Config{ConnectionString: c}, tableledger.Config{ConnectionString: c})
 	}
 	blobs, tables := o.getenv("Storage__blobServiceUri"), o.getenv("Storage__tableServiceUri")
 	if blobs == "" || tables == "" {
@@ -95,14 +111,14 @@ func (o *opener) storage(ctx context.Context, s *Services) error {
 	if err != nil {
 		return err
 	}
-	return s.openStorage(ctx, azblobstore.Config{Endpoint: blobs, Credential: credential}, tableledger.Config{Endpoint: tables, Credential: credential})
+	return s.openStorage(azblobstore.Config{Endpoint: blobs, Credential: credential}, tableledger.Config{Endpoint: tables, Credential: credential})
 }
 
-func (s *Services) openStorage(ctx context.Context, blobs azblobstore.Config, tables tableledger.Config) (err error) {
+func (s *Services) openStorage(blobs azblobstore.Config, tables tableledger.Config) (err error) {
 	if s.Blobs, err = azblobstore.New(blobs); err != nil {
 		return err
 	}
-	s.Ledger, err = tableledger.New(ctx, tables)
+	s.Ledger, err = tableledger.Use(tables)
 	return err
 }
 
