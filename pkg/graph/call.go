@@ -32,6 +32,7 @@ const (
 	AddMembers      Operation = "add members"
 	ReadMembership  Operation = "read membership"
 	AssignRole      Operation = "assign role"
+	SendMail        Operation = "send mail"
 )
 
 // call is one operation, the addresses that must not show up in its errors, and the id of what it grants.
@@ -41,7 +42,7 @@ type call struct {
 	target string
 }
 
-// do sends one request. Its answer is decoded into answer; nil means that none is expected, which is status 204.
+// do sends one request. Its answer is decoded into answer; nil means that none is expected, which is status 204 or 202.
 func (c *Client) do(ctx context.Context, k call, info *kiota.RequestInformation, answer any) error {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
@@ -52,7 +53,7 @@ func (c *Client) do(ctx context.Context, k call, info *kiota.RequestInformation,
 		return k.refused(x)
 	case err != nil:
 		return k.unanswered(x, err)
-	case answer == nil && x.status == http.StatusNoContent:
+	case answer == nil && accepted(x.status):
 		return nil
 	case answer == nil:
 		return k.unreadable(x)

@@ -16,6 +16,7 @@ import (
 	"guestlist/pkg/local/azurite"
 	"guestlist/pkg/local/entra"
 	"guestlist/pkg/local/eventgrid"
+	"guestlist/pkg/local/mailbox"
 	"guestlist/pkg/local/servicebus"
 	"guestlist/pkg/message"
 	"guestlist/pkg/policy"
@@ -29,6 +30,7 @@ type stack struct {
 	azurite  *azurite.Server
 	bus      *servicebus.Server
 	entra    *entra.Server
+	mailbox  *mailbox.Server
 	platform *platform
 	services *connect.Services
 }
@@ -78,7 +80,7 @@ func (s *stack) start(ctx context.Context, getenv func(string) string) error {
 	if err != nil {
 		return err
 	}
-	for _, start := range []func(context.Context, io.Writer) error{s.startStorage, s.startBus, s.startEntra, s.connect, s.startEvents} {
+	for _, start := range []func(context.Context, io.Writer) error{s.startStorage, s.startBus, s.startMailbox, s.startEntra, s.connect, s.startEvents} {
 		if err := start(ctx, log); err != nil {
 			return err
 		}
@@ -123,6 +125,19 @@ func (s *stack) startBus(_ context.Context, log io.Writer) (err error) {
 	return nil
 }
 
+func (s *stack) startMailbox(_ context.Context, log io.Writer) (err error) {
+	c := mailbox.Config{SMTP: s.address(1025), HTTP: s.address(8025), NoTLS: true, RandSeed: s.random, Log: slog.New(slog.NewTextHandler(log, nil))}
+	if s.faults == "on" { // what mail servers do now and then
+		c.Faults = []mailbox.Fault{{Kind: mailbox.Greylist, Rate: 0.05}, {Kind: mailbox.Defer, Rate: 0.01}, {Kind: mailbox.Drop, Rate: 0.005},
+			{Kind: mailbox.Lose, Rate: 0.005}}
+	}
+	if s.mailbox, err = mailbox.Serve(c); err != nil {
+		return fmt.Errorf("start the mailbox: %w", err)
+	}
+	s.onClose(func() { s.mailbox.Close() })
+	return nil
+}
+
 func (s *stack) startEntra(_ context.Context, log io.Writer) error {
 	seed, err := readSeed(s.seed)
 	if err != nil {
@@ -162,7 +177,8 @@ func (s *stack) settings(getenv func(string) string) map[string]string {
 		"Storage": s.azurite.ConnectionString(), "ServiceBus": s.bus.ConnectionString(), "GRAPH_ENDPOINT": s.entra.URL(),
 		"IDENTITY_ENDPOINT": s.entra.IdentityEndpoint(), "IDENTITY_HEADER": s.entra.IdentityHeader(),
 		"AzureWebJobsStorage": s.azurite.ConnectionString(), "FUNCTIONS_WORKER_RUNTIME": "custom",
-		"MAIL_MODE": "microsoft", "LOG_KEY": rand.Text(), "SWEEP_SCHEDULE": "0 * * * * *",
+		"MAIL_MODE": "own", "MAIL_FROM": "invitations@contoso.example", "MAIL_REPLY_TO": "partners@contoso.example", "MAIL_ORGANIZATION": "Contoso",
+		"MAIL_SMTP": s.mailbox.SMTPAddr(), "MAIL_SMTP_SECURITY": "none", "LOG_KEY": rand.Text(), "SWEEP_SCHEDULE": "0 * * * * *",
 	}
 	if !s.careful {
 		m["SWEEP_SCHEDULE"] = "*/5 * * * * *"
@@ -170,8 +186,9 @@ func (s *stack) settings(getenv func(string) string) map[string]string {
 		m["UNCERTAIN_WAIT"] = (2*s.lag + 10*time.Second).String()
 		m["ASSIGN_AFTER"] = (s.lag*3/2 + 200*time.Millisecond).String()
 		m["INVITE_RATE"] = "max"
+		m["MAIL_PER_MINUTE"], m["MAIL_PER_DAY"], m["MAIL_RETRY"] = "max", "max", "2s"
 	}
-	for _, name := range []string{"MAIL_MODE", "STALE_AFTER", "PLAN_WINDOW"} {
+	for _, name := range []string{"MAIL_MODE", "MAIL_PER_MINUTE", "MAIL_PER_DAY", "STALE_AFTER", "PLAN_WINDOW"} {
 		if v := getenv(name); v != "" {
 			m[name] = v
 		}
@@ -193,10 +210,11 @@ func (s *stack) writeEnv() error {
 func (s *stack) announce() {
 	s.console.line(map[string]any{
 		"functions": s.platform.url(), "serviceBus": s.bus.ConnectionString(), "storage": s.azurite.ConnectionString(),
-		"graph": s.entra.URL(), "graphControl": s.entra.ControlURL(), "mailbox": "",
+		"graph": s.entra.URL(), "graphControl": s.entra.ControlURL(), "mailbox": s.mailbox.URL(),
 		"pids": map[string]int{"handler": s.platform.handlerPID(), "azurite": s.azurite.PID(), "devstack": os.Getpid()},
 	})
 	s.console.say("ready: functions host %s, directory %s (controls %s), storage %s", s.platform.url(), s.entra.URL(), s.entra.ControlURL(), s.azurite.BlobURL())
+	s.console.say("mails to guests: %s", s.mailbox.URL())
 	s.console.say("faults %s, limits %s, replication lag %s; repeat this run's lag and faults with -rand %d", s.faults, s.limits, s.lag, s.random)
 	if !s.exit {
 		s.console.say("in another terminal: export GUESTLIST_ENV=%s", s.env)

@@ -11,7 +11,6 @@ import (
 type config struct {
 	graph         string
 	redirect      string
-	mailMode      string
 	lease         time.Duration
 	uncertainWait time.Duration
 	staleAfter    time.Duration
@@ -19,6 +18,7 @@ type config struct {
 	window        int
 	targets       int
 	logKey        []byte
+	mail          mailConfig
 }
 
 // readConfig reads the settings; the error names every one that is wrong.
@@ -27,7 +27,6 @@ func readConfig(getenv func(string) string) (config, error) {
 	c := config{
 		graph:         s.text("GRAPH_ENDPOINT", "https://graph.microsoft.com"),
 		redirect:      s.text("DEFAULT_REDIRECT_URL", "https://myapplications.microsoft.com"),
-		mailMode:      s.text("MAIL_MODE", "microsoft"),
 		lease:         s.duration("LEASE", 120*time.Second),
 		uncertainWait: s.duration("UNCERTAIN_WAIT", 15*time.Minute),
 		staleAfter:    s.duration("STALE_AFTER", 30*time.Minute),
@@ -36,9 +35,7 @@ func readConfig(getenv func(string) string) (config, error) {
 		targets:       s.number("PLAN_TARGETS", 10_000),
 		logKey:        []byte(getenv("LOG_KEY")),
 	}
-	if c.mailMode != "microsoft" && c.mailMode != "none" {
-		s.wrong("MAIL_MODE", c.mailMode, "microsoft or none")
-	}
+	c.mail = s.mail(c.lease)
 	return c, errors.Join(s.errs...)
 }
 
