@@ -21,18 +21,20 @@ type Operation string
 
 // The operations.
 const (
-	FindUser        Operation = "find user"
-	ReadUser        Operation = "read user"
-	ListUsers       Operation = "list users"
-	ListGuests      Operation = "list guests"
-	Invite          Operation = "invite"
-	ReadGroup       Operation = "read group"
-	ReadApplication Operation = "read application"
-	AddMember       Operation = "add member"
-	AddMembers      Operation = "add members"
-	ReadMembership  Operation = "read membership"
-	AssignRole      Operation = "assign role"
-	SendMail        Operation = "send mail"
+	FindUser         Operation = "find user"
+	ReadUser         Operation = "read user"
+	ListUsers        Operation = "list users"
+	ListGuests       Operation = "list guests"
+	Invite           Operation = "invite"
+	ReadGroup        Operation = "read group"
+	ReadApplication  Operation = "read application"
+	AddMember        Operation = "add member"
+	AddMembers       Operation = "add members"
+	ReadMembership   Operation = "read membership"
+	AssignRole       Operation = "assign role"
+	ReadOrganization Operation = "read organization"
+	ReadPolicy       Operation = "read authorization policy"
+	SendMail         Operation = "send mail"
 )
 
 // call is one operation, the addresses that must not show up in its errors, and the id of what it grants.

@@ -50,8 +50,9 @@ type Config struct {
 
 // Client calls Microsoft Graph. Make one per process, so that connections and tokens are reused.
 type Client struct {
-	adapter  *khttp.NetHttpRequestAdapter
-	resource string // scheme and host of the real service that Endpoint is or stands for
+	adapter    *khttp.NetHttpRequestAdapter
+	credential azcore.TokenCredential
+	resource   string // scheme and host of the real service that Endpoint is or stands for
 }
 
 // New returns a client. It sends nothing: a wrong credential shows on the first call.
@@ -60,7 +61,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{resource: Public}
+	c := &Client{resource: Public, credential: cfg.Credential}
 	if endpoint.Scheme == "https" {
 		c.resource = endpoint.String()
 	}

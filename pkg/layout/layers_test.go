@@ -35,6 +35,7 @@ var layers = map[string]layer{
 	"pkg/assign":  step,
 	"pkg/breaker": step,
 	"pkg/csvfile": step,
+	"pkg/doctor":  step,
 	"pkg/invite":  step,
 	"pkg/notify":  step,
 	"pkg/plan":    step,

@@ -198,7 +198,8 @@ func (s *stack) settings(getenv func(string) string) map[string]string {
 
 // writeEnv lets the guestlist command find the stack.
 func (s *stack) writeEnv() error {
-	text := fmt.Sprintf("Storage=%s\nServiceBus=%s\n", s.azurite.ConnectionString(), s.bus.ConnectionString())
+	text := fmt.Sprintf("Storage=%s\nServiceBus=%s\nGRAPH_ENDPOINT=%s\nIDENTITY_ENDPOINT=%s\nIDENTITY_HEADER=%s\n", s.azurite.ConnectionString(),
+		s.bus.ConnectionString(), s.entra.URL(), s.entra.IdentityEndpoint(), s.entra.IdentityHeader())
 	if err := os.WriteFile(s.env, []byte(text), 0o600); err != nil {
 		return err
 	}

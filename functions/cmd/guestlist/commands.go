@@ -17,6 +17,7 @@ type command struct {
 	least, most int    // number of arguments
 	changes     bool   // it changes something, so it asks
 	queues      bool   // it needs Service Bus
+	alone       bool   // it needs no service of ours
 	short, long string
 	make        func(*flag.FlagSet) body
 }
@@ -34,6 +35,7 @@ func commands() []command {
 		sourceAddCommand(), sourceListCommand(), sourceShowCommand(),
 		cancelCommand(),
 		lettersListCommand(), lettersReplayCommand(),
+		doctorCommand(),
 	}
 }
 

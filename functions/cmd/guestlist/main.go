@@ -24,7 +24,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	slog.SetDefault(slog.New(slog.DiscardHandler)) // what packages log is for the handler's operators; here it is noise
-	p := program{getenv: os.Getenv, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, every: 2 * time.Second}
+	p := program{getenv: os.Getenv, setenv: os.Setenv, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, every: 2 * time.Second}
 	code := p.run(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)
@@ -33,6 +33,7 @@ func main() {
 // program is what a run gets from outside.
 type program struct {
 	getenv         func(string) string
+	setenv         func(name, value string) error
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	every          time.Duration // between two looks of -watch
@@ -49,7 +50,8 @@ const (
 type call struct {
 	program
 	ctx       context.Context
-	services  *connect.Services
+	setting   func(string) string // of the file of settings, else of the environment
+	services  *connect.Services   // nil for a command that needs none
 	json, yes bool
 }
 
@@ -79,10 +81,20 @@ func (p program) run(ctx context.Context, args []string) int {
 	if err != nil {
 		return c.misused(cmd, err)
 	}
-	if c.services, err = open(*env, p.getenv, cmd.queues); err == nil {
-		err = b.do(c, names)
+	return c.report(c.do(cmd, b, *env, names))
+}
+
+// do opens what the command needs, and does it.
+func (c *call) do(cmd command, b body, env string, names []string) (err error) {
+	if c.setting, err = settings(env, c.getenv); err != nil {
+		return err
 	}
-	return c.report(err)
+	if !cmd.alone {
+		if c.services, err = connect.Use(c.setting, cmd.queues); err != nil {
+			return err
+		}
+	}
+	return b.do(c, names)
 }
 
 // fits says what is wrong with the arguments.

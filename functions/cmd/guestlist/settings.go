@@ -8,27 +8,24 @@ import (
 	"os"
 	"strings"
 
-	"guestlist/functions/cmd/internal/connect"
 	"guestlist/pkg/message"
 )
 
-// open connects to the services, to Service Bus only if queues says so. Settings of the file come before those of the
-// environment.
-func open(file string, getenv func(string) string, queues bool) (*connect.Services, error) {
-	if file != "" {
-		values, err := readSettings(file)
-		if err != nil {
-			return nil, err
-		}
-		outer := getenv
-		getenv = func(name string) string {
-			if v, ok := values[name]; ok {
-				return v
-			}
-			return outer(name)
-		}
+// settings returns the look-up of settings: those of the file come before those of the environment.
+func settings(file string, getenv func(string) string) (func(string) string, error) {
+	if file == "" {
+		return getenv, nil
 	}
-	return connect.Use(getenv, queues)
+	values, err := readSettings(file)
+	if err != nil {
+		return nil, err
+	}
+	return func(name string) string {
+		if v, ok := values[name]; ok {
+			return v
+		}
+		return getenv(name)
+	}, nil
 }
 
 // readSettings reads lines of NAME=value. Empty lines and those that begin with # are left out, "export" before a name

@@ -66,6 +66,8 @@ func (c *call) report(err error) int {
 		return exitDone
 	case errors.Is(err, errDeclined):
 		fmt.Fprintln(c.stderr, "Nothing was changed.")
+	case errors.Is(err, errUnfit):
+		c.hint("What is bad keeps guests out. Mend it before you drop a file.")
 	case c.ctx.Err() != nil:
 		fmt.Fprintln(c.stderr, "guestlist: interrupted.")
 	default:

@@ -141,7 +141,7 @@ func (w *world) run(typed string, args ...string) result {
 
 func runWith(ctx context.Context, getenv func(string) string, typed string, args ...string) result {
 	var out, errs bytes.Buffer
-	p := program{getenv: getenv, stdin: strings.NewReader(typed), stdout: &out, stderr: &errs, every: time.Millisecond}
+	p := program{getenv: getenv, setenv: os.Setenv, stdin: strings.NewReader(typed), stdout: &out, stderr: &errs, every: time.Millisecond}
 	return result{p.run(ctx, args), out.String(), errs.String()}
 }
 

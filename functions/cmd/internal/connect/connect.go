@@ -75,9 +75,15 @@ func Credential(getenv func(string) string) (azcore.TokenCredential, error) {
 	if getenv("IDENTITY_ENDPOINT") == "" {
 		return azidentity.NewAzureCLICredential(nil)
 	}
+	return ManagedIdentity(getenv("AZURE_CLIENT_ID"))
+}
+
+// ManagedIdentity returns the managed identity with a client id, or the system-assigned one if that is empty. It finds the
+// endpoint of the Function App in the environment of the process, or that of a virtual machine at its fixed address.
+func ManagedIdentity(clientID string) (azcore.TokenCredential, error) {
 	var o azidentity.ManagedIdentityCredentialOptions
-	if id := getenv("AZURE_CLIENT_ID"); id != "" {
-		o.ID = azidentity.ClientID(id)
+	if clientID != "" {
+		o.ID = azidentity.ClientID(clientID)
 	}
 	return azidentity.NewManagedIdentityCredential(&o)
 }
