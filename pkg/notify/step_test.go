@@ -120,14 +120,16 @@ func TestAnswers(t *testing.T) {
 		outcome ledger.Outcome
 		code    string
 	}{
-		"deferred twice":          {func(n int, _ notify.Mail) (error, bool) { return unless(n > 2, later), false }, 1, ledger.Done, ""},
-		"deferred for ever":       {func(int, notify.Mail) (error, bool) { return later, false }, 0, ledger.Partial, "mail.deferred"},
-		"refused":                 {func(int, notify.Mail) (error, bool) { return message.Never("mail.refused", "550 no"), false }, 0, ledger.Partial, "mail.refused"},
-		"no connection for ever":  {func(int, notify.Mail) (error, bool) { return errors.New("dial"), false }, 0, ledger.Partial, "mail.failed"},
-		"no connection at first":  {func(n int, _ notify.Mail) (error, bool) { return unless(n > 3, errors.New("dial")), false }, 1, ledger.Done, ""},
-		"answer lost, taken":      {func(n int, _ notify.Mail) (error, bool) { return unless(n > 1, uncertain), true }, 2, ledger.Done, "mail.uncertain"},
-		"answer lost, not taken":  {func(n int, _ notify.Mail) (error, bool) { return unless(n > 1, uncertain), false }, 1, ledger.Done, "mail.uncertain"},
-		"lost, then deferred":     {func(n int, _ notify.Mail) (error, bool) { return [...]error{uncertain, later, nil}[min(n, 3)-1], n == 1 }, 2, ledger.Done, "mail.uncertain"},
+		"deferred twice":         {func(n int, _ notify.Mail) (error, bool) { return unless(n > 2, later), false }, 1, ledger.Done, ""},
+		"deferred for ever":      {func(int, notify.Mail) (error, bool) { return later, false }, 0, ledger.Partial, "mail.deferred"},
+		"refused":                {func(int, notify.Mail) (error, bool) { return message.Never("mail.refused", "550 no"), false }, 0, ledger.Partial, "mail.refused"},
+		"no connection for ever": {func(int, notify.Mail) (error, bool) { return errors.New("dial"), false }, 0, ledger.Partial, "mail.failed"},
+		"no connection at first": {func(n int, _ notify.Mail) (error, bool) { return unless(n > 3, errors.New("dial")), false }, 1, ledger.Done, ""},
+		"answer lost, taken":     {func(n int, _ notify.Mail) (error, bool) { return unless(n > 1, uncertain), true }, 2, ledger.Done, "mail.uncertain"},
+		"answer lost, not taken": {func(n int, _ notify.Mail) (error, bool) { return unless(n > 1, uncertain), false }, 1, ledger.Done, "mail.uncertain"},
+		"lost, then deferred": {func(n int, _ notify.Mail) (error, bool) {
+			return [...]error{uncertain, later, nil}[min(n, 3)-1], n == 1
+		}, 2, ledger.Done, "mail.uncertain"},
 		"copy refused":            {forCopy(message.Never("mail.refused", "550 no")), 1, ledger.Done, "mail.copy-refused"},
 		"copy deferred for ever":  {forCopy(later), 1, ledger.Done, "mail.copy-refused"},
 		"copy lost for ever":      {forCopy(uncertain), 1, ledger.Done, "mail.copy-refused"},
