@@ -8,6 +8,9 @@ CACHE := .cache
 STAGE := dist/azure
 NPM   := infra/local
 
+# Clients that others wrote, a folder of infra/local/conformance each: only tests of the emulators use them.
+CLIENTS := graph m365
+
 # The platform that package builds for. A Function App on the Flex Consumption plan is linux/amd64.
 GOOS   ?= linux
 GOARCH ?= amd64
@@ -26,10 +29,10 @@ PKGS    ?= ./...
 # More arguments for go test, for example ARGS='-run Lease'.
 ARGS    ?=
 
-.PHONY: help demo run test check package tools needs-go needs-node format vet lint tidy race vulnerabilities devstack
+.PHONY: help demo run test check package tools conformance needs-go needs-node format vet lint tidy race vulnerabilities devstack
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # Paths reach the shell as variables, so that a name with blanks or quotes stays one word.
 demo run: export DROPPED = $(CSV)
@@ -45,7 +48,7 @@ demo: tools devstack ## drop a CSV (CSV=path) on this machine's stack, wait for 
 run: tools devstack ## keep the stack up with the sample directory, or for a file (CSV=path); Ctrl-C ends it
 	@exec $(CACHE)/bin/devstack $(if $(filter file,$(origin CSV)),-seed docs/samples/directory.json,-csv "$$DROPPED") $(ARGS)
 
-test: tools ## run every test, then print the slowest ten
+test: conformance ## run every test, then print the slowest ten
 	@mkdir -p $(CACHE)/bin
 	@go build -o $(CACHE)/bin/gotest ./.ci/gotest
 	@$(CACHE)/bin/gotest -count=1 -shuffle=on $(ARGS) $(PKGS) $(CI_PKGS)
@@ -76,14 +79,27 @@ devstack: needs-go
 
 tools: needs-go needs-node $(CACHE)/npm ## install Azurite as the lock file pins it (only when that changed)
 
-$(CACHE)/npm: $(NPM)/package.json $(NPM)/package-lock.json $(if $(wildcard $(NPM)/node_modules/azurite),,no-azurite)
-	@mkdir -p $(CACHE)
-	@echo "$(NPM): npm ci"
-	@cd $(NPM) && npm ci --no-audit --no-fund --loglevel=error
-	@touch $@
+conformance: tools $(CLIENTS:%=$(CACHE)/npm-%) ## install what only tests need: clients of Microsoft Graph that others wrote
 
-# Never made: it renews the stamp when somebody removed node_modules.
-.PHONY: no-azurite
+$(CACHE)/npm: $(NPM)/package.json $(NPM)/package-lock.json $(if $(wildcard $(NPM)/node_modules/azurite),,missing)
+	$(call npm-ci,$(NPM))
+
+define client
+$(CACHE)/npm-$(1): $(NPM)/conformance/$(1)/package.json $(NPM)/conformance/$(1)/package-lock.json \
+		$(if $(wildcard $(NPM)/conformance/$(1)/node_modules),,missing)
+	$$(call npm-ci,$(NPM)/conformance/$(1))
+endef
+$(foreach name,$(CLIENTS),$(eval $(call client,$(name))))
+
+define npm-ci
+	@mkdir -p $(CACHE)
+	@echo "$(1): npm ci"
+	@cd $(1) && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+endef
+
+# Never made: it renews a stamp when somebody removed node_modules.
+.PHONY: missing
 
 needs-go:
 	@command -v go >/dev/null || { echo "make: go is missing. Install Go 1.26 or newer: https://go.dev/dl/" >&2; exit 1; }
@@ -111,7 +127,7 @@ tidy: needs-go
 	go mod tidy -diff
 
 # Import rules, package comments, paths in the docs and machine paths are a test: pkg/layout.
-race: tools
+race: conformance
 	@mkdir -p $(CACHE)/bin
 	@go build -o $(CACHE)/bin/gotest ./.ci/gotest
 	@$(CACHE)/bin/gotest -race -shuffle=on $(ARGS) $(PKGS) $(CI_PKGS)

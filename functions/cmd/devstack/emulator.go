@@ -69,6 +69,10 @@ func serveEntra(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	control := fs.String("control", "127.0.0.1:7081", "`ADDRESS` of the controls")
 	file := fs.String("seed", "", "fill the directory from `FILE`")
 	lag := fs.Duration("lag", 2*time.Second, "replication lag")
+	limits := fs.Bool("limits", true, "answer 429 beyond the documented limits")
+	window := fs.Duration("limit-window", 0, "window of the write limit, at the same rate; 0 is the documented 150 s")
+	faults := fs.Bool("faults", false, "let a few requests fail at random")
+	life := fs.Duration("token-life", 0, "how long a token is taken; 0 is 24 h")
 	random := fs.Uint64("rand", rand.Uint64(), "seed of lag and faults")
 	if err := fs.Parse(args); err != nil {
 		return err
@@ -77,8 +81,8 @@ func serveEntra(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	if err != nil {
 		return err
 	}
-	s, err := entra.Serve(entra.Config{Listen: *listen, Control: *control, Seed: seed, Lag: *lag, Limits: true, RandSeed: *random,
-		Log: slog.New(slog.NewTextHandler(stderr, nil))})
+	s, err := entra.Serve(entra.Config{Listen: *listen, Control: *control, Seed: seed, Lag: *lag, Limits: *limits, LimitWindow: *window,
+		Faults: *faults, TokenLife: *life, RandSeed: *random, Log: slog.New(slog.NewTextHandler(stderr, nil))})
 	if err != nil {
 		return err
 	}

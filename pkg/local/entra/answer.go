@@ -3,6 +3,7 @@ package entra
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -48,8 +49,13 @@ const contentType = "application/json;odata.metadata=minimal;odata.streaming=tru
 
 // content is the body as it is sent.
 func (a answer) content(q *request) any {
-	if r, ok := a.body.(refusal); ok {
-		return r.envelope(q)
+	switch body := a.body.(type) {
+	case refusal:
+		return body.envelope(q)
+	case object:
+		if strings.Contains(q.Header.Get("Accept"), "odata.metadata=none") { // source: OData 4.01, control information
+			delete(body, "@odata.context")
+		}
 	}
 	return a.body
 }

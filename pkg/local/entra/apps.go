@@ -88,7 +88,7 @@ func (g *graph) servicePrincipal(q *request) (*app, answer, bool) {
 
 // listApps is GET /servicePrincipals (source: page serviceprincipal-list).
 func (g *graph) listApps(q *request) answer {
-	return g.list(q, "servicePrincipals", appFilters, slices.Collect(maps.Keys(g.apps)), func(id string) object { return g.apps[id].object() }, nil)
+	return g.list(q, "servicePrincipals", appFilters, slices.Collect(maps.Keys(g.apps)), nil, func(id string) object { return g.apps[id].object() }, nil)
 }
 
 // getApp is GET /servicePrincipals/{id}, also with (appId='…') (source: page serviceprincipal-get).

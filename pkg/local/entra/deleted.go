@@ -59,8 +59,26 @@ func (g *graph) restore(q *request) answer {
 	if len(g.index["userPrincipalName "+strings.ToLower(u.UserPrincipalName)]) > 0 || u.Mail != "" && g.owner(u.Mail) != nil {
 		return refuse(http.StatusBadRequest, codeBad, "One or more property values of the user are in use by another object.")
 	}
-	delete(g.deleted, u.ID)
-	u.deleted = time.Time{}
-	g.enter(u)
+	g.bring(u)
 	return g.one(q, "users", u.object(), userDefaults)
+}
+
+// bring takes u out of the recycle bin.
+func (d *tenant) bring(u *user) {
+	delete(d.deleted, u.ID)
+	u.deleted = time.Time{}
+	d.enter(u)
+}
+
+// resurrect brings back the deleted guest with an address, pending again; nil if there is none.
+func (g *graph) resurrect(address string) *user {
+	g.purge()
+	for _, u := range g.deleted {
+		if strings.EqualFold(u.Mail, address) && u.UserType == "Guest" {
+			g.bring(u)
+			u.ExternalUserState, u.changed = pending, g.timing.now()
+			return u
+		}
+	}
+	return nil
 }

@@ -47,11 +47,7 @@
 //
 // All rows of both lists with evidence U. Besides: texts and codes for a missing or malformed property of an invitation,
 // for unknown query options and paths, and of the identity endpoint's refusals; that an absent principal of an app role is
-// told from one that is not replicated yet (here 400, and first 404); whether a member's other mails block an invitation;
-// what an invitation does when several accounts share the address (here the first of them counts); whether a soft-deleted
-// guest's address can be invited (here it can, as a new user); whether an invitation uses up the write quota (here it
-// does); whether a new redeem link ends the older one (here it does); whether filters on proxyAddresses heed the case of
-// SMTP: (here they do); whether filters on externalUserState are advanced queries (here they are, see
-// setting.stateFilter); what a PATCH of several members costs (here one write); what happens to a body that is labelled
-// gzip and is not (here 400).
+// told from one that is not replicated yet (here 400, and first 404); what an invitation does when several accounts share
+// the address (here the first of them counts); what happens to a body that is labelled gzip and is not (here 400). Where a
+// guess may well be wrong, a setting makes it the other way.
 package entra

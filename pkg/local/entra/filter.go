@@ -103,30 +103,66 @@ func (q *request) filter(kind string, all map[string]support) (condition, answer
 	if err := c.check(kind, all, q.advanced(), false); err != nil {
 		return c, refuse(http.StatusBadRequest, codeQuery, err.Error()), false
 	}
+	if q.foldsPrefix {
+		c = c.folded()
+	}
 	return c, answer{}, true
 }
 
-// holds reports whether o satisfies c. Addresses and names compare without case; the prefix of a proxy address keeps it,
-// since nobody documents that SMTP: finds smtp:.
-func (c condition) holds(o object) bool {
+// folded asks for proxy addresses with their prefix in both cases.
+func (c condition) folded() condition {
+	for i, p := range c.parts {
+		c.parts[i] = p.folded()
+	}
+	if c.property != "proxyAddresses" || c.op != "any" {
+		return c
+	}
+	both := condition{op: "or"}
+	_, address, _ := strings.Cut(c.values[0].text, ":")
+	for _, prefix := range []string{"SMTP:", "smtp:"} {
+		both.parts = append(both.parts, condition{op: c.op, property: c.property, values: []literal{{prefix + address, true}}})
+	}
+	return both
+}
+
+// holds reports whether an object satisfies c; of returns its properties. Addresses and names compare without case; the
+// prefix of a proxy address keeps it, since nobody documents that SMTP: finds smtp:.
+func (c condition) holds(of func(property string) any) bool {
 	switch c.op {
 	case "and":
-		return !slices.ContainsFunc(c.parts, func(p condition) bool { return !p.holds(o) })
+		return !slices.ContainsFunc(c.parts, func(p condition) bool { return !p.holds(of) })
 	case "or":
-		return slices.ContainsFunc(c.parts, func(p condition) bool { return p.holds(o) })
+		return slices.ContainsFunc(c.parts, func(p condition) bool { return p.holds(of) })
 	case "not":
-		return !c.parts[0].holds(o)
+		return !c.parts[0].holds(of)
 	case "ne":
-		return !same(o[c.property], c.values[0], strings.EqualFold)
+		return !same(of(c.property), c.values[0], strings.EqualFold)
 	case "any":
-		list, _ := o[c.property].([]string)
+		list, _ := of(c.property).([]string)
 		return slices.ContainsFunc(list, func(s string) bool { return same(s, c.values[0], equalKeepingPrefix) })
 	case "startswith":
-		return same(o[c.property], c.values[0], func(s, v string) bool { return strings.HasPrefix(strings.ToLower(s), strings.ToLower(v)) })
+		return same(of(c.property), c.values[0], func(s, v string) bool { return strings.HasPrefix(strings.ToLower(s), strings.ToLower(v)) })
 	case "endswith":
-		return same(o[c.property], c.values[0], func(s, v string) bool { return strings.HasSuffix(strings.ToLower(s), strings.ToLower(v)) })
+		return same(of(c.property), c.values[0], func(s, v string) bool { return strings.HasSuffix(strings.ToLower(s), strings.ToLower(v)) })
 	}
-	return slices.ContainsFunc(c.values, func(v literal) bool { return same(o[c.property], v, strings.EqualFold) })
+	return slices.ContainsFunc(c.values, func(v literal) bool { return same(of(c.property), v, strings.EqualFold) })
+}
+
+// ids returns the ids that c asks for, if it asks for nothing else.
+func (c condition) ids() (ids []string, only bool) {
+	for _, p := range c.parts {
+		more, only := p.ids()
+		if c.op != "or" || !only {
+			return nil, false
+		}
+		ids = append(ids, more...)
+	}
+	if c.property == "id" && (c.op == "eq" || c.op == "in") {
+		for _, v := range c.values {
+			ids = append(ids, strings.ToLower(v.text))
+		}
+	}
+	return ids, len(ids) > 0
 }
 
 // same compares a property with a literal.

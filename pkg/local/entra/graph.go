@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // graph is what is served below /v1.0: the routes and their handlers.
@@ -86,9 +87,9 @@ func routes() []route {
 // bodiless reports whether a POST on the route has no body (source: page directory-deleteditems-restore).
 func (r route) bodiless() bool { return r.path[len(r.path)-1] == "restore" }
 
-// matches reports whether the path fits.
+// matches reports whether the path fits, in any case (source: what CLI for Microsoft 365 asks for).
 func (r route) matches(segments []string) bool {
-	return slices.EqualFunc(r.path, segments, func(want, got string) bool { return want == got || want == "{id}" && got != "" })
+	return slices.EqualFunc(r.path, segments, func(want, got string) bool { return strings.EqualFold(want, got) || want == "{id}" && got != "" })
 }
 
 // pick returns the route of q. GET /invitations is 404 (source: msgraph-sdk-powershell issue 262), as are other methods on

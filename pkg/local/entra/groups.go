@@ -40,7 +40,7 @@ func (g *graph) group(q *request) (*group, answer, bool) {
 
 // listGroups is GET /groups (source: page group-list).
 func (g *graph) listGroups(q *request) answer {
-	return g.list(q, "groups", groupFilters, slices.Collect(maps.Keys(g.groups)), func(id string) object { return g.groups[id].object() }, nil)
+	return g.list(q, "groups", groupFilters, slices.Collect(maps.Keys(g.groups)), nil, func(id string) object { return g.groups[id].object() }, nil)
 }
 
 // getGroup is GET /groups/{id}.
@@ -70,13 +70,17 @@ func (g *graph) listMembers(q *request) answer {
 	if !q.advanced() { // source: docs-contrib issue 8757
 		return refuse(http.StatusBadRequest, codeQuery, "The specified filter to the reference property query is currently not supported.")
 	}
-	var ids []string
-	for id, since := range it.members {
-		if !g.timing.now().Before(since) {
-			ids = append(ids, id)
+	asked := slices.Collect(maps.Keys(it.members))
+	if c, err := parseFilter(q.query.Get("$filter")); err == nil {
+		if few, only := c.ids(); only {
+			asked = slices.Compact(slices.Sorted(slices.Values(few)))
 		}
 	}
-	return g.list(q, "directoryObjects", memberFilters, ids, render, userDefaults)
+	ids := slices.DeleteFunc(asked, func(id string) bool {
+		since, is := it.members[id]
+		return !is || g.timing.now().Before(since)
+	})
+	return g.list(q, "directoryObjects", memberFilters, ids, g.userProperty, render, userDefaults)
 }
 
 // writable refuses groups whose members cannot be changed by this identity.

@@ -140,8 +140,10 @@ func (g *graph) invitee(in invitation) (*user, answer, bool) {
 	case g.domains[domain]:
 		return nil, say(verifiedDomain), false
 	}
-	no, fine := g.settings.welcomes(in.Address)
-	return nil, no, fine
+	if no, fine := g.settings.welcomes(in.Address); !fine || g.settings.DeletedGuests != "restored" {
+		return nil, no, fine
+	}
+	return g.resurrect(in.Address), answer{}, true
 }
 
 // owner returns whose address it is. A guest owns its other mails too; that a member's are left out is a guess.
@@ -149,7 +151,7 @@ func (d *tenant) owner(address string) *user {
 	a := strings.ToLower(address)
 	for _, key := range []string{"mail ", "proxyAddresses SMTP ", "proxyAddresses smtp ", "userPrincipalName ", "otherMails "} {
 		for _, u := range d.index[key+a] {
-			if key != "otherMails " || u.UserType == "Guest" {
+			if key != "otherMails " || u.UserType == "Guest" || d.settings.MembersOtherMails {
 				return u
 			}
 		}
@@ -188,20 +190,22 @@ func (g *graph) newGuest(in invitation) *user {
 	return u
 }
 
-// invitationSent gives u a new redeem link; the older one ends. Whether it does in the real directory is unknown. The
-// status is PendingAcceptance always (source: docs issue 2645).
+// invitationSent gives u a new redeem link; older ones end unless they are set to live. The status is PendingAcceptance always (source: docs issue 2645).
 func (g *graph) invitationSent(in invitation, u *user) object {
 	b := make([]byte, 24)
 	_, _ = rand.Read(b) // never fails
-	delete(g.tickets, u.ticket)
-	u.ticket = hex.EncodeToString(b)
-	g.tickets[u.ticket] = ticket{user: u.ID, redirect: in.RedirectURL}
+	id := hex.EncodeToString(b)
+	if !g.settings.OldLinksLive {
+		g.dropTickets(u)
+	}
+	g.tickets[id] = ticket{user: u.ID, redirect: in.RedirectURL}
+	u.tickets = append(u.tickets, id)
 	info := in.Message
 	if info.CCRecipients == nil {
 		var none recipient
 		info.CCRecipients = []recipient{none}
 	}
-	return object{"@odata.context": g.url + "/v1.0/$metadata#invitations/$entity", "id": newGUID(), "inviteRedeemUrl": g.url + "/redeem?ticket=" + u.ticket,
+	return object{"@odata.context": g.url + "/v1.0/$metadata#invitations/$entity", "id": newGUID(), "inviteRedeemUrl": g.url + "/redeem?ticket=" + id,
 		"invitedUserDisplayName": orNull(in.DisplayName), "invitedUserType": u.UserType, "invitedUserEmailAddress": in.Address,
 		"sendInvitationMessage": in.SendMail, "resetRedemption": in.ResetRedemption, "inviteRedirectUrl": in.RedirectURL, "status": pending,
 		"invitedUserMessageInfo": info, "invitedUser": object{"id": u.ID}}

@@ -1,6 +1,7 @@
 package entra
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"math"
@@ -43,8 +44,18 @@ func (q *request) units(base int) int {
 	return max(1, base)
 }
 
-// limits counts requests. An invitation counts as a write too: whether it does in the real directory is not documented, so
-// the emulator takes the stricter reading.
+// writeCost is how many writes q counts as. An invitation is one too, unless it is set apart.
+func (c *call) writeCost(s Settings) int {
+	switch {
+	case !c.q.writes(), c.route.op == opInvite && s.InvitationsApart:
+		return 0
+	case c.q.Method == http.MethodPatch && s.PatchCost == "thirds":
+		return max(1, (bytes.Count(c.q.body, []byte("://"))+2)/3)
+	}
+	return 1
+}
+
+// limits counts requests.
 type limits struct {
 	mu           sync.Mutex
 	on           bool
@@ -70,7 +81,7 @@ func newLimits(on bool, w time.Duration, now func() time.Time) *limits {
 type charge struct {
 	app   string
 	op    string
-	write bool
+	write int // as so many
 	units int
 	users int // in the tenant
 }
@@ -90,9 +101,9 @@ func (l *limits) bounds(c charge) []bound {
 	}
 	u.units.limit = limitOf(unitsPerSecond(c.users), min(unitWindow, l.window))
 	list := []bound{{u.units, c.units, "Tenant_Application/ReadWrite/" + c.app, "ResourceUnitLimitExceeded"}}
-	if c.write {
-		list = append(list, bound{u.writes, 1, "Tenant_Application/ReadWrite/" + c.app, "WriteLimitExceeded"},
-			bound{l.tenant, 1, "Tenant/ReadWrite", "WriteLimitExceeded"})
+	if c.write > 0 {
+		list = append(list, bound{u.writes, c.write, "Tenant_Application/ReadWrite/" + c.app, "WriteLimitExceeded"},
+			bound{l.tenant, c.write, "Tenant/ReadWrite", "WriteLimitExceeded"})
 	}
 	if c.op == opInvite {
 		list = append(list, bound{l.invitations, 1, "Tenant/ReadWrite", "RequestLimitExceeded"})

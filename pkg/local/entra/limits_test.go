@@ -107,3 +107,34 @@ func TestUseIsToldFromFourFifthsOn(t *testing.T) {
 		}
 	}
 }
+
+func TestInvitationsMayNotCountAsWrites(t *testing.T) {
+	t.Parallel()
+	c := serve(t, entra.Config{Limits: true, LimitWindow: time.Second, Now: newClock().Now})
+	c.set(`{"invitationsApart":true}`)
+	for range 20 {
+		c.invite(address).want(t, 201, "", "")
+	}
+	if n, _ := c.writeUntilThrottled(20); n != 20 {
+		t.Errorf("%d writes passed beside invitations, want 20", n)
+	}
+}
+
+func TestAPatchMayCostAWriteForEveryThreeMembers(t *testing.T) {
+	t.Parallel()
+	for cost, want := range map[string]int{"one": 19, "thirds": 13} { // of 20, after one PATCH of 20 members
+		s := seed()
+		var ids []string
+		for i := range 20 {
+			id := fmt.Sprintf("33333333-3333-4333-8333-%012d", i)
+			ids = append(ids, id)
+			s.Users = append(s.Users, entra.User{ID: id})
+		}
+		c := serve(t, entra.Config{Seed: s, Limits: true, LimitWindow: time.Second, Now: newClock().Now})
+		c.set(`{"patchCost":"` + cost + `"}`)
+		c.patch(ids...).want(t, 204, "", "")
+		if n, _ := c.writeUntilThrottled(20); n != want {
+			t.Errorf("%s: %d more writes passed, want %d", cost, n, want)
+		}
+	}
+}

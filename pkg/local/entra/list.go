@@ -57,14 +57,18 @@ func (g *graph) one(q *request, kind string, o object, defaults []string) answer
 // kinds are what the errors of filters call the objects of a collection.
 var kinds = map[string]string{"users": "User", "groups": "Group", "servicePrincipals": "ServicePrincipal", "directoryObjects": "DirectoryObject"}
 
-// list answers with those of ids that $filter, if there is one, holds for.
-func (g *graph) list(q *request, kind string, filters map[string]support, ids []string, render func(id string) object, defaults []string) answer {
+// list answers with those of ids that $filter, if there is one, holds for. property returns one property of an object; nil
+// takes it from what render makes.
+func (g *graph) list(q *request, kind string, filters map[string]support, ids []string, property func(id, name string) any, render func(id string) object, defaults []string) answer {
+	if property == nil {
+		property = func(id, name string) any { return render(id)[name] }
+	}
 	if q.query.Has("$filter") {
 		c, no, fine := q.filter(kinds[kind], filters)
 		if !fine {
 			return no
 		}
-		ids = slices.DeleteFunc(ids, func(id string) bool { return !c.holds(render(id)) })
+		ids = slices.DeleteFunc(ids, func(id string) bool { return !c.holds(func(name string) any { return property(id, name) }) })
 	}
 	slices.Sort(ids)
 	return g.page(q, kind, ids, render, defaults)
@@ -111,7 +115,7 @@ func (g *graph) next(q *request, id string) string {
 		v.Set(k, q.query.Get(k))
 	}
 	v.Set("$skiptoken", id)
-	return g.url + q.URL.EscapedPath() + "?" + v.Encode()
+	return q.origin(g.url) + q.URL.EscapedPath() + "?" + v.Encode()
 }
 
 func (q *request) top() (int, answer, bool) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -192,5 +193,40 @@ func TestNamesAreExactAndOptionsComeOnce(t *testing.T) {
 	c.do("POST", "/groups/"+groupID+"/members/$ref?$select=id", `{"@odata.id":"https://graph.microsoft.com/v1.0/directoryObjects/`+guestID+`"}`).want(t, 400, "Request_UnsupportedQuery", "")
 	if got := len(c.s.State().Users); got != 3 {
 		t.Errorf("%d users", got)
+	}
+}
+
+func TestPathsAndSelectedNamesComeInAnyCase(t *testing.T) {
+	t.Parallel()
+	c := serve(t, entra.Config{})
+	c.do("GET", "/Groups/"+groupID+"/Members", "").want(t, 200, "", "")
+	if got := c.do("GET", "/users/"+guestID+"?$select=Id,MAIL", ""); got.text("id") != guestID || got.text("mail") != "gus@partner.example" {
+		t.Errorf("selected: %s", got.raw)
+	}
+}
+
+func TestMetadataIsLeftOutWhenNoneIsAccepted(t *testing.T) {
+	t.Parallel()
+	c := serve(t, entra.Config{})
+	for _, path := range []string{"/users?$top=1", "/groups/" + groupID} {
+		r := c.do("GET", path, "", "Accept", "application/json;odata.metadata=none")
+		if _, is := r.json["@odata.context"]; is || r.status != 200 {
+			t.Errorf("%s: %s", path, r.raw)
+		}
+	}
+	if r := c.do("GET", "/users?$top=1", "", "Accept", "application/json;odata.metadata=none"); r.text("@odata.nextLink") == "" {
+		t.Errorf("the link to the next page is left out: %s", r.raw)
+	}
+}
+
+func TestLinksNameTheHostThatAProxySays(t *testing.T) {
+	t.Parallel()
+	c := serve(t, entra.Config{})
+	next := c.do("GET", "/users?$top=1", "", "X-Forwarded-Host", "graph.microsoft.com").text("@odata.nextLink")
+	if !strings.HasPrefix(next, "https://graph.microsoft.com/v1.0/users?") {
+		t.Errorf("next page %q", next)
+	}
+	if own := c.do("GET", "/users?$top=1", "").text("@odata.nextLink"); !strings.HasPrefix(own, c.s.URL()+"/v1.0/users?") {
+		t.Errorf("next page %q", own)
 	}
 }

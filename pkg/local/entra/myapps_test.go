@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -78,6 +79,35 @@ func TestAGuestWalksFromTheLinkToItsApplications(t *testing.T) {
 	u := c.do("GET", "/users/"+id+"?$select=externalUserState,externalUserStateChangeDateTime", "")
 	if u.text("externalUserState") != "Accepted" || u.text("externalUserStateChangeDateTime") != "2026-05-04T04:02:01Z" {
 		t.Errorf("state %s", u.raw)
+	}
+}
+
+func TestTheSampleDirectoryIsWalkedToItsEnd(t *testing.T) {
+	t.Parallel()
+	f, err := os.Open("../../../docs/samples/directory.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	s, err := entra.ReadSeed(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := serve(t, entra.Config{Seed: s})
+	r := c.do("POST", "/invitations", `{"invitedUserEmailAddress":"elif.kaya@supplier.example","invitedUserDisplayName":"Elif Kaya","inviteRedirectUrl":"https://myapplications.microsoft.com/"}`)
+	id, link := r.text("invitedUser", "id"), r.text("inviteRedeemUrl")
+	for appID, role := range map[string]string{"1f6d8c3a-4e72-4a95-b0d1-5c8e2f7a9b11": zeroRole, "8c47b2d6-6f1e-4935-8a0c-3e5d9b7f2a13": "first"} {
+		app := c.do("GET", "/servicePrincipals(appId='"+appID+"')", "")
+		if role == "first" {
+			role, _ = app.at("appRoles").([]any)[0].(map[string]any)["id"].(string)
+		}
+		c.assign(app.text("id"), id, role).want(t, 201, "", "")
+	}
+	_, ticket, _ := strings.Cut(link, "ticket=")
+	status, at, page := newBrowser(t).open(c.s.URL()+"/redeem", url.Values{"ticket": {ticket}})
+	if status != 200 || at != c.s.URL()+"/myapps" || !strings.Contains(page, "<strong>Timesheets</strong>") || !strings.Contains(page, "<strong>Supplier Portal</strong>") ||
+		!strings.Contains(page, "Role: Supplier") || strings.Contains(page, "Design Wiki") {
+		t.Errorf("%d at %s:\n%s", status, at, page)
 	}
 }
 

@@ -2,6 +2,7 @@ package entra
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"crypto/rand"
 	"encoding/json"
@@ -24,6 +25,7 @@ type request struct {
 	app          string   // who calls
 	roles        []string // the permissions in its token
 	vanish       bool     // the guest that q invites never appears
+	foldsPrefix  bool     // filters do not heed the case of SMTP:
 	segments     []string // of the path after /v1.0, unescaped
 	query        url.Values
 	body         []byte
@@ -115,6 +117,15 @@ func (q *request) writes() bool { return q.carriesBody() || q.Method == http.Met
 
 // advanced reports whether q has both parameters of an advanced query (source: concept page aad-advanced-queries).
 func (q *request) advanced() bool { return q.eventual() && q.query.Get("$count") == "true" }
+
+// origin is scheme and host that the caller sees; those of a proxy, if it says so, for clients that call Microsoft Graph by
+// its own name.
+func (q *request) origin(own string) string {
+	if host := q.Header.Get("X-Forwarded-Host"); host != "" {
+		return cmp.Or(q.Header.Get("X-Forwarded-Proto"), "https") + "://" + host
+	}
+	return own
+}
 
 // eventual reports whether q is an advanced query, answered from the index (source: concept page aad-advanced-queries).
 func (q *request) eventual() bool {

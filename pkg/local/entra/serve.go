@@ -77,7 +77,7 @@ func (c *call) work() answer {
 	g := c.world.graph
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	no, headers, fine := c.world.limits.take(charge{app: c.q.app, op: c.route.op, write: c.q.writes(), units: c.q.units(c.route.units), users: len(g.users)}, g.settings)
+	no, headers, fine := c.world.limits.take(charge{app: c.q.app, op: c.route.op, write: c.writeCost(g.settings), units: c.q.units(c.route.units), users: len(g.users)}, g.settings)
 	if !fine {
 		c.world.counters.count(func(s *Stats) { s.Throttled++ })
 		return no

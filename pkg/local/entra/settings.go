@@ -36,6 +36,20 @@ type Settings struct {
 	// StateFilter says whether a filter on externalUserState is an advanced query (advanced, the default) or works without
 	// ConsistencyLevel and $count (default): the tables of the page aad-advanced-queries leave the property out.
 	StateFilter string `json:"stateFilter,omitempty"`
+	// ProxyPrefixFolds makes filters find SMTP:a by smtp:a, which no page promises.
+	ProxyPrefixFolds bool `json:"proxyPrefixFolds,omitempty"`
+	// MembersOtherMails makes the other mails of members theirs when somebody is invited, which no page says.
+	MembersOtherMails bool `json:"membersOtherMails,omitempty"`
+	// DeletedGuests says what becomes of an invitation to the address of a guest in the recycle bin: a new user (new, the
+	// default) or the old one (restored). No page says.
+	DeletedGuests string `json:"deletedGuests,omitempty"`
+	// OldLinksLive keeps redeem links alive when a guest is invited again; no page says whether they are.
+	OldLinksLive bool `json:"oldLinksLive,omitempty"`
+	// InvitationsApart keeps invitations out of the quota of writes; no page says whether they are in it.
+	InvitationsApart bool `json:"invitationsApart,omitempty"`
+	// PatchCost is what a PATCH of members costs: one write (one, the default), or one for every three of them (thirds; source:
+	// instructure/canvas-lms, who had it from Microsoft).
+	PatchCost string `json:"patchCost,omitempty"`
 	// RetryAfter is how the answers of the limits write their header: seconds, the default, date, wrong (no number and no
 	// date), zero or none.
 	RetryAfter string `json:"retryAfter,omitempty"`
@@ -54,12 +68,15 @@ var choices = map[string][]string{
 	"invitations":      {gateOpen, gateBlocked, gateDisallowed},
 	"allowInvitesFrom": {"everyone", "adminsGuestInvitersAndAllMembers", "adminsAndGuestInviters", "none"},
 	"stateFilter":      {"advanced", "default"},
+	"deletedGuests":    {"new", "restored"},
+	"patchCost":        {"one", "thirds"},
 	"retryAfter":       {"seconds", "date", "wrong", "zero", "none"},
 }
 
 // complete fills defaults and refuses what makes no sense.
 func (s Settings) complete() (Settings, error) {
-	for name, value := range map[string]*string{"invitations": &s.Invitations, "allowInvitesFrom": &s.AllowInvitesFrom, "stateFilter": &s.StateFilter, "retryAfter": &s.RetryAfter} {
+	for name, value := range map[string]*string{"invitations": &s.Invitations, "allowInvitesFrom": &s.AllowInvitesFrom, "stateFilter": &s.StateFilter,
+		"deletedGuests": &s.DeletedGuests, "patchCost": &s.PatchCost, "retryAfter": &s.RetryAfter} {
 		if *value == "" {
 			*value = choices[name][0]
 		}

@@ -22,7 +22,7 @@ func TestSettingsComeFromTheSeedAndFromTheControls(t *testing.T) {
 	s.Settings = entra.Settings{DailyCap: 3, BlockedDomains: []string{"bad.example"}}
 	c := serve(t, entra.Config{Seed: s})
 	c.set(`{"retryAfter":"date","blockedDomains":["worse.example","worst.example"]}`)
-	want := entra.Settings{Invitations: "open", AllowInvitesFrom: "everyone", StateFilter: "advanced", RetryAfter: "date", DailyCap: 3,
+	want := entra.Settings{Invitations: "open", AllowInvitesFrom: "everyone", StateFilter: "advanced", DeletedGuests: "new", PatchCost: "one", RetryAfter: "date", DailyCap: 3,
 		BlockedDomains: []string{"worse.example", "worst.example"}}
 	if diff := cmp.Diff(want, c.s.Tenant()); diff != "" {
 		t.Errorf("settings (-want +got):\n%s", diff)
@@ -153,5 +153,45 @@ func TestTheOrganizationTellsItsDomains(t *testing.T) {
 		map[string]any{"name": "contoso.onmicrosoft.com", "type": "Managed", "capabilities": "Email, OfficeCommunicationsOnline", "isInitial": true, "isDefault": false}}}}
 	if diff := cmp.Diff(want, r.json["value"]); diff != "" {
 		t.Errorf("organization (-want +got):\n%s", diff)
+	}
+}
+
+func TestWhatNoPageSaysCanBeEitherWay(t *testing.T) {
+	t.Parallel()
+	s := seed()
+	s.DeletedUsers = []entra.User{{ID: absentID, Mail: address, UserType: "Guest", ExternalUserState: "Accepted"}}
+	c := serve(t, entra.Config{Seed: s})
+
+	const primary = "proxyAddresses/any(p:p eq 'smtp:gus@partner.example')"
+	if got := c.find(primary); len(got) != 0 {
+		t.Errorf("the prefix folds: %v", got)
+	}
+	c.set(`{"proxyPrefixFolds":true}`)
+	if got := c.find(primary + " or mail eq 'x@partner.example'"); !cmp.Equal(got, []string{guestID}) {
+		t.Errorf("the prefix does not fold: %v", got)
+	}
+
+	c.set(`{"membersOtherMails":true}`)
+	c.invite("mia@home.example").want(t, 400, "BadRequest", "")
+	c.set(`{"membersOtherMails":false}`)
+	c.invite("mia@home.example").want(t, 201, "", "")
+
+	c.set(`{"deletedGuests":"restored"}`)
+	first := c.invite(address)
+	if id := first.text("invitedUser", "id"); id != absentID {
+		t.Errorf("user %s, want the old one", id)
+	}
+	if got := c.do("GET", "/users/"+absentID+"?$select=externalUserState", "").text("externalUserState"); got != "PendingAcceptance" {
+		t.Errorf("restored as %q", got)
+	}
+
+	c.set(`{"oldLinksLive":true}`)
+	second := c.invite(address)
+	for _, r := range []response{first, second} {
+		c.send(request{method: "GET", url: r.text("inviteRedeemUrl")}).want(t, 200, "", "")
+	}
+	c.do("DELETE", "/users/"+absentID, "").want(t, 204, "", "")
+	for _, r := range []response{first, second} {
+		c.send(request{method: "GET", url: r.text("inviteRedeemUrl")}).want(t, 404, "", "")
 	}
 }

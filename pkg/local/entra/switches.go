@@ -75,6 +75,12 @@ var switches = []Switch{
 	{"setting.crossTenantBlocked", "these domains are not invited", "Entra page Troubleshoot B2B collaboration", "D"},
 	{"setting.objectQuota", "no new guests beyond it; deleted objects count", "include entra-service-limits; that answer is a guess", "U"},
 	{"setting.stateFilter", "whether filters on externalUserState are advanced queries", "tables of the page aad-advanced-queries leave it out", "U"},
+	{"setting.proxyPrefixFolds", "filters find SMTP:a by smtp:a", "no page says", "U"},
+	{"setting.membersOtherMails", "a member's other mails block invitations", "no page says", "U"},
+	{"setting.deletedGuests", "inviting a deleted guest's address makes a new user, or restores the old one", "no page says", "U"},
+	{"setting.oldLinksLive", "older redeem links stay alive", "no page says; docs issue 8380 hints at it", "U"},
+	{"setting.invitationsApart", "invitations do not count as writes", "no page says", "U"},
+	{"setting.patchCost", "a PATCH of members costs one write, or a third of one for each", "instructure/canvas-lms", "T"},
 	{"setting.retryAfter", "the form of Retry-After: seconds, date, wrong, zero, none", "page throttling; RFC 9110; a report of answers without it", "T"},
 	{"setting.limitHeaders", "resource units of each answer, use from 0.8 on", "page throttling-limits", "D"},
 

@@ -59,6 +59,12 @@ var proofs = map[string]func(*testing.T){
 	"setting.crossTenantBlocked":    TestDomainsAreKeptOutByListsAndByCrossTenantAccess,
 	"setting.objectQuota":           TestTheDirectoryHoldsSoManyObjects,
 	"setting.stateFilter":           TestGuestsAreFoundByTheirInvitationsStatePageByPage,
+	"setting.proxyPrefixFolds":      TestWhatNoPageSaysCanBeEitherWay,
+	"setting.membersOtherMails":     TestWhatNoPageSaysCanBeEitherWay,
+	"setting.deletedGuests":         TestWhatNoPageSaysCanBeEitherWay,
+	"setting.oldLinksLive":          TestWhatNoPageSaysCanBeEitherWay,
+	"setting.invitationsApart":      TestInvitationsMayNotCountAsWrites,
+	"setting.patchCost":             TestAPatchMayCostAWriteForEveryThreeMembers,
 	"setting.retryAfter":            TestRetryAfterComesInEveryForm,
 	"setting.limitHeaders":          TestUseIsToldFromFourFifthsOn,
 

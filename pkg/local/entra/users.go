@@ -71,6 +71,26 @@ func (u *user) keys() []string {
 	return slices.Sorted(maps.Keys(keys))
 }
 
+// userProperty returns what a filter can ask for, without making the whole object.
+func (d *tenant) userProperty(id, name string) any {
+	u := d.users[id]
+	switch name {
+	case "id":
+		return id
+	case "mail":
+		return orNull(u.Mail)
+	case "userType":
+		return u.UserType
+	case "externalUserState":
+		return orNull(u.ExternalUserState)
+	case "proxyAddresses":
+		return u.ProxyAddresses
+	case "otherMails":
+		return u.OtherMails
+	}
+	return u.object()[name]
+}
+
 // indexed returns the users that c can hold for, lagging ones too, if the index knows them: c must be comparisons by
 // address, name or id, joined by or.
 func (d *tenant) indexed(c condition) (users []*user, known bool) {
@@ -124,9 +144,10 @@ func (g *graph) listUsers(q *request) answer {
 		filters = maps.Clone(userFilters)
 		filters["externalUserState"] = choice
 	}
+	q.foldsPrefix = g.settings.ProxyPrefixFolds
 	candidates := maps.Values(g.users)
 	if c, err := parseFilter(q.query.Get("$filter")); err == nil {
-		if users, known := g.indexed(c); known {
+		if users, known := g.indexed(c); known && !q.foldsPrefix {
 			candidates = slices.Values(users)
 		}
 	}
@@ -136,7 +157,7 @@ func (g *graph) listUsers(q *request) answer {
 			ids[u.ID] = true
 		}
 	}
-	return g.list(q, "users", filters, slices.Collect(maps.Keys(ids)), func(id string) object { return g.users[id].object() }, userDefaults)
+	return g.list(q, "users", filters, slices.Collect(maps.Keys(ids)), g.userProperty, func(id string) object { return g.users[id].object() }, userDefaults)
 }
 
 // getUser is GET /users/{id | userPrincipalName}.

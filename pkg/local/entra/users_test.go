@@ -44,6 +44,19 @@ func TestUsersAreFoundByTheDocumentedFilters(t *testing.T) {
 	}
 }
 
+func TestAccountsThatShareAnAddressAreAllFound(t *testing.T) {
+	t.Parallel()
+	s := seed()
+	s.Users = append(s.Users, entra.User{ID: absentID, Mail: "Gus@Partner.example", UserType: "Guest", UserPrincipalName: "gus2_partner.example#EXT#@contoso.onmicrosoft.com"})
+	c := serve(t, entra.Config{Seed: s})
+	if got := c.find("mail eq 'gus@partner.example'"); !cmp.Equal(got, []string{guestID, absentID}) {
+		t.Errorf("found %v", got)
+	}
+	if s := c.s.Stats(); !cmp.Equal(s.DuplicateUsers, []string{"gus@partner.example"}) {
+		t.Errorf("duplicates %v", s.DuplicateUsers)
+	}
+}
+
 func TestFiltersThatAreNotServedAreRefused(t *testing.T) {
 	t.Parallel()
 	c := serve(t, entra.Config{})
