@@ -136,6 +136,9 @@ func (s *Step) record(ctx context.Context, m message.Message, end ending) error 
 		if e.Notify.State == ledger.Ended || e.Notify.Generation != m.Generation {
 			return ledger.ErrUnchanged // cancelled, replayed, or raised by the last target: that message finds the mail sent
 		}
+		if end.outcome == ledger.Done && e.Invite.Outcome == ledger.Already {
+			end.outcome = ledger.Already // the mail of another import's invitation: this one brought the guest nothing new
+		}
 		e.Notify.End(end.outcome, now)
 		e.Notify.Code, e.Notify.Text = end.code, end.text
 		return nil

@@ -200,6 +200,23 @@ func TestNothingToMail(t *testing.T) {
 	}
 }
 
+// TestMailOfAnothersInvitation lets an import that found the guest there be ready first: it mails, and stays "already".
+func TestMailOfAnothersInvitation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	was := ledger.Step{Generation: 1, State: ledger.Ended, Outcome: ledger.Already}
+	b := w.plan("b", func(e *ledger.Entry) { e.Invite, e.Targets[0].Step = was, was })
+	if err := w.settle(b); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.settle(w.plan("a", nil)); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.entry("b").Outcome(); got != ledger.Already || w.entry("a").Outcome() != ledger.Done || len(w.server.taken) != 1 {
+		t.Errorf("b %s, a %s, %d mails; want already, done and one", got, w.entry("a").Outcome(), len(w.server.taken))
+	}
+}
+
 func TestOldGenerationAndCancelledActOnNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
