@@ -9,7 +9,7 @@ STAGE := dist/azure
 NPM   := infra/local
 
 # Clients that others wrote, a folder of infra/local/conformance each: only tests of the emulators use them.
-CLIENTS := graph m365
+CLIENTS := graph m365 browser
 
 # The platform that package builds for. A Function App on the Flex Consumption plan is linux/amd64.
 GOOS   ?= linux

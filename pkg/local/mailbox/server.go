@@ -180,5 +180,14 @@ func (s *Server) Hangup() {
 	}
 }
 
+// Met counts, by kind, the faults that mails have met since the faults were set.
+func (s *Server) Met() map[string]int {
+	n := map[string]int{}
+	for _, f := range s.faults.all() {
+		n[f.Kind] += f.met
+	}
+	return n
+}
+
 // SetFaults replaces the faults.
 func (s *Server) SetFaults(list ...Fault) error { return s.faults.set(list) }
