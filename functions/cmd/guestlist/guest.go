@@ -47,6 +47,9 @@ func askDirectory(c *call, p *status.Person) string {
 	ctx, cancel := context.WithTimeout(c.ctx, directoryTime)
 	defer cancel()
 	a, err := lookUp(ctx, client, *p)
+	for try := 1; err != nil && try < tries && transient(err) && sleep(ctx, time.Second); try++ {
+		a, err = lookUp(ctx, client, *p)
+	}
 	switch {
 	case errors.Is(err, graph.ErrNotFound):
 		return "no such account"
@@ -73,6 +76,26 @@ func lookUp(ctx context.Context, client *graph.Client, p status.Person) (graph.A
 		return client.User(ctx, p.UserID)
 	}
 	return client.Find(ctx, p.Address)
+}
+
+// tries is how often the directory is asked while it answers that it has trouble.
+const tries = 4
+
+func transient(err error) bool {
+	e, ok := errors.AsType[*graph.Error](err)
+	return ok && e.Status != 0 && (e.Class == graph.Transient || e.Class == graph.Throttled)
+}
+
+// sleep reports whether it slept to the end.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
