@@ -8,7 +8,7 @@ CACHE := .cache
 STAGE := dist/azure
 NPM   := infra/local
 
-# Clients that others wrote, a folder of infra/local/conformance each: only tests of the emulators use them.
+# Clients that others wrote, a folder of infra/local/conformance each: only tests use them.
 CLIENTS := graph m365 browser
 
 # The platform that package builds for. A Function App on the Flex Consumption plan is linux/amd64.
@@ -29,7 +29,7 @@ PKGS    ?= ./...
 # More arguments for go test, for example ARGS='-run Lease'.
 ARGS    ?=
 
-.PHONY: help demo run test check package tools conformance needs-go needs-node format vet lint tidy race vulnerabilities devstack
+.PHONY: help demo run test check package tools conformance chromium needs-go needs-node format vet lint tidy race vulnerabilities devstack
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,7 +79,7 @@ devstack: needs-go
 
 tools: needs-go needs-node $(CACHE)/npm ## install Azurite as the lock file pins it (only when that changed)
 
-conformance: tools $(CLIENTS:%=$(CACHE)/npm-%) ## install what only tests need: clients of Microsoft Graph that others wrote
+conformance: tools chromium $(CLIENTS:%=$(CACHE)/npm-%) ## install what only tests need: clients that others wrote, and a browser
 
 $(CACHE)/npm: $(NPM)/package.json $(NPM)/package-lock.json $(if $(wildcard $(NPM)/node_modules/azurite),,missing)
 	$(call npm-ci,$(NPM))
@@ -100,6 +100,13 @@ endef
 
 # Never made: it renews a stamp when somebody removed node_modules.
 .PHONY: missing
+
+# Debian's browser, which a test drives through a guest's mail. Set CHROMIUM to the path of another one.
+chromium:
+	@test -x "$${CHROMIUM:-/usr/bin/chromium}" || { \
+		echo "chromium: apt-get install"; sudo=$$(test "$$(id -u)" = 0 || echo sudo); \
+		{ $$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends chromium; } >/dev/null || { \
+			echo "make: chromium is missing and apt-get cannot install it. Install it, or set CHROMIUM to the path of a Chromium." >&2; exit 1; }; }
 
 needs-go:
 	@command -v go >/dev/null || { echo "make: go is missing. Install Go 1.26 or newer: https://go.dev/dl/" >&2; exit 1; }

@@ -31,7 +31,12 @@ func TestMailsUnderFaultsAndKills(t *testing.T) {
 	var b strings.Builder
 	b.WriteString(header)
 	for g := range n {
-		fmt.Fprintf(&b, "mail%05d@partner.example,Guest %d,\"Hello, you’re in\",,,,,%s\n", g, g, []string{"en", "de", "ja", ""}[g%4])
+		name, text := fmt.Sprint("Guest ", g), "Hello, you’re in"
+		if g%5 == 0 {
+			name, text = "Eve <eve@evil.example>%0d%0aBcc: eve@evil.example", "Hi\r\n.\r\nMAIL FROM:<eve@evil.example>\r\nBcc: eve@evil.example\r\n"+
+				"</blockquote><script src=//evil.example></script><a href=https://evil.example>Accept</a> https://evil.example"
+		}
+		fmt.Fprintf(&b, "mail%05d@partner.example,\"%s\",\"%s\",,,,,%s\n", g, name, text, []string{"en", "de", "ja", ""}[g%4])
 	}
 	start := time.Now()
 	d := w.put(w.file("many.csv", b.String()), "many.csv")
@@ -56,6 +61,21 @@ func TestMailsUnderFaultsAndKills(t *testing.T) {
 	t.Logf("%d guests in %s: %d mails, %d different Message-IDs, %d of them more than once; faults %v; %d kills; %d rows say mail.uncertain",
 		n, time.Since(start).Round(time.Second), s.Messages, s.MessageIDs, len(s.Repeated), met, killed, said)
 	w.oracle(0, i)
+	w.harmless()
+}
+
+// harmless checks that what hostile rows brought did nothing: one recipient, no header, no tag and no link of theirs.
+func (w *world) harmless() {
+	w.t.Helper()
+	for _, sum := range w.mailbox.Messages() {
+		m, _ := w.mailbox.Message(sum.ID)
+		one := len(m.To) == 1 && strings.HasSuffix(m.To[0], "@partner.example") && len(m.Header["Bcc"]) == 0 && len(m.Header["To"]) == 1 &&
+			m.Header["To"][0] == "<"+m.To[0]+">"
+		if !one || strings.Contains(m.HTML, "<script") || strings.Contains(m.HTML, "href=\"https://evil") || strings.Contains(m.HTML+m.Text, "evil.example") ||
+			strings.Count(m.HTML, "<a ") != 2 {
+			w.t.Fatalf("a mail that a hostile row got its way with: to %v, headers %v\n%s", m.To, m.Header, m.HTML)
+		}
+	}
 }
 
 // mailsReach waits until the mailbox has so many different mails, or the import has ended.
