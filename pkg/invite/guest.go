@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -15,12 +14,9 @@ import (
 // claimed returns the guest's row with a user id, inviting the person if need be. The lease is given back on every path
 // but a crash, so that nobody waits for it to run out.
 func (s *Step) claimed(ctx context.Context, m message.Message, e ledger.Entry) (ledger.Guest, error) {
-	g, err := s.Ledger.Claim(ctx, e.Guest, s.Holder(), s.Lease)
-	if held, ok := errors.AsType[*ledger.HeldError](err); ok {
-		return g, s.held(ctx, held, m.Delay)
-	}
+	g, err := ledger.Hold(ctx, s.Ledger, e.Guest, s.Holder(), s.Lease, m.Delay)
 	if err != nil {
-		return g, ledger.Unreachable(err)
+		return g, err
 	}
 	c := &claim{Step: s, entry: e, guest: g}
 	if err := c.resolve(ctx); err != nil {
@@ -28,17 +24,6 @@ func (s *Step) claimed(ctx context.Context, m message.Message, e ledger.Entry) (
 		return g, err
 	}
 	return c.guest, c.release(ctx)
-}
-
-// held waits for another message's lease. Most are given back within a second, so the first waits are short; they double
-// up to the end of the lease, which a worker that died leaves behind.
-func (s *Step) held(ctx context.Context, held *ledger.HeldError, before int) error {
-	now, err := s.Ledger.Now(ctx)
-	if err != nil {
-		return ledger.Unreachable(err)
-	}
-	wait := min(held.Until.Sub(now), time.Second<<min(before, 10))
-	return &message.Later{After: max(wait, time.Second), Why: "another message is working on this guest"}
 }
 
 // claim is the work under one lease.
@@ -180,21 +165,7 @@ func uncertain(left, whole time.Duration) error {
 	}
 }
 
-// save writes the guest's row under the lease. A conflict means that the lease was lost: whoever has it knows better.
-func (c *claim) save(ctx context.Context) error {
-	g, err := c.Ledger.SaveGuest(ctx, c.guest)
-	if errors.Is(err, ledger.ErrConflict) {
-		return &message.Later{After: 2 * time.Second, Why: "the guest's lease was lost to another message"}
-	}
-	if err != nil {
-		return ledger.Unreachable(fmt.Errorf("save the guest's row: %w", err))
-	}
-	c.guest = g
-	return nil
-}
+func (c *claim) save(ctx context.Context) error { return ledger.Keep(ctx, c.Ledger, &c.guest) }
 
-// release writes what was learned and gives the lease back, even when the message's time is over.
-func (c *claim) release(ctx context.Context) error {
-	c.guest.Holder, c.guest.Until = "", time.Time{}
-	return c.save(context.WithoutCancel(ctx))
-}
+// release writes what was learned and gives the lease back.
+func (c *claim) release(ctx context.Context) error { return ledger.Release(ctx, c.Ledger, &c.guest) }

@@ -17,12 +17,9 @@ import (
 // claimed sends the guest's mail under the claim on the guest's row, unless that is no more to be done, and returns the row
 // as it then is. The lease is given back on every path but a crash.
 func (s *Step) claimed(ctx context.Context, m message.Message, i ledger.Import, e ledger.Entry) (ledger.Guest, error) {
-	g, err := s.Ledger.Claim(ctx, e.Guest, s.Holder(), s.Lease)
-	if held, ok := errors.AsType[*ledger.HeldError](err); ok {
-		return g, s.held(ctx, held, m.Delay)
-	}
+	g, err := ledger.Hold(ctx, s.Ledger, e.Guest, s.Holder(), s.Lease, m.Delay)
 	if err != nil {
-		return g, ledger.Unreachable(err)
+		return g, err
 	}
 	c := &claim{Step: s, i: i, entry: e, guest: g}
 	if err := c.deliver(ctx); err != nil {
@@ -30,16 +27,6 @@ func (s *Step) claimed(ctx context.Context, m message.Message, i ledger.Import, 
 		return g, err
 	}
 	return c.guest, c.release(ctx)
-}
-
-// held waits for another message's lease; see the same in pkg/invite.
-func (s *Step) held(ctx context.Context, held *ledger.HeldError, before int) error {
-	now, err := s.Ledger.Now(ctx)
-	if err != nil {
-		return ledger.Unreachable(err)
-	}
-	wait := min(held.Until.Sub(now), time.Second<<min(before, 10))
-	return &message.Later{After: max(wait, time.Second), Why: "another message is working on this guest"}
 }
 
 // claim is the work under one lease.
@@ -113,24 +100,10 @@ func (c *claim) send(ctx context.Context) error {
 	return err
 }
 
-// save writes the guest's row under the lease. A conflict means that the lease was lost: whoever has it knows better.
-func (c *claim) save(ctx context.Context) error {
-	g, err := c.Ledger.SaveGuest(ctx, c.guest)
-	if errors.Is(err, ledger.ErrConflict) {
-		return &message.Later{After: 2 * time.Second, Why: "the guest's lease was lost to another message"}
-	}
-	if err != nil {
-		return ledger.Unreachable(fmt.Errorf("save the guest's row: %w", err))
-	}
-	c.guest = g
-	return nil
-}
+func (c *claim) save(ctx context.Context) error { return ledger.Keep(ctx, c.Ledger, &c.guest) }
 
-// release writes what was learned and gives the lease back, even when the message's time is over.
-func (c *claim) release(ctx context.Context) error {
-	c.guest.Holder, c.guest.Until = "", time.Time{}
-	return c.save(context.WithoutCancel(ctx))
-}
+// release writes what was learned and gives the lease back.
+func (c *claim) release(ctx context.Context) error { return ledger.Release(ctx, c.Ledger, &c.guest) }
 
 // copied sends the copy for the row's CC address. The guest's mail was recorded before, so a crash repeats the copy only.
 func (s *Step) copied(ctx context.Context, m message.Message, i ledger.Import, e ledger.Entry, g ledger.Guest, end ending) (ending, error) {
