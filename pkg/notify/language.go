@@ -1,6 +1,10 @@
 package notify
 
-import "golang.org/x/text/language"
+import (
+	"slices"
+
+	"golang.org/x/text/language"
+)
 
 // Languages are those in which mails are written: the ones that the legacy file format names. The first is the default.
 var Languages = []string{"en", "de", "es", "fr", "it", "ja", "ko", "pt-BR", "ru", "zh-Hans", "zh-Hant"}
@@ -36,4 +40,4 @@ func sameLanguage(want language.Tag, n int) bool {
 }
 
 // Known reports whether mails can be written in exactly this language.
-func Known(tag string) bool { return Pick(tag, "") == tag }
+func Known(tag string) bool { return slices.Contains(Languages, tag) }

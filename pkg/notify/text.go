@@ -53,10 +53,13 @@ func breakLinks(s string) string {
 	})
 }
 
+// lineBreaks are all that some program begins a new line at.
+var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n")
+
 // clean drops what is not meant to be seen: control characters, and marks that turn the direction of writing, with which a
 // text can be made to read otherwise than it is.
 func clean(s string) string {
-	s = strings.ReplaceAll(s, "\r\n", "\n")
+	s = lineBreaks.Replace(s)
 	return strings.Map(func(r rune) rune {
 		if r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) {
 			return -1
