@@ -91,6 +91,19 @@ func TestTheManagedIdentityOfProductionIsAccepted(t *testing.T) {
 	if n := s.Stats().Tokens; n != 1 {
 		t.Errorf("%d tokens for three calls, want 1", n)
 	}
+	res, err := http.Post(s.ControlURL()+"/tokens/revoke", "application/json", nil)
+	if err != nil || res.StatusCode >= 300 {
+		t.Fatalf("revoke tokens: %v, %v", res, err)
+	}
+	res.Body.Close()
+	for range 3 {
+		if _, err := c.Group(t.Context(), groupID); err != nil {
+			t.Errorf("after the token was revoked: %v", err)
+		}
+	}
+	if n := s.Stats().Tokens; n != 2 {
+		t.Errorf("%d tokens after one was revoked, want 2: the SDK keeps tokens for a day", n)
+	}
 }
 
 func TestAGuestIsInvitedFoundAndGivenAccess(t *testing.T) {

@@ -80,7 +80,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	fs.StringVar(&o.dir, "dist", "dist/azure", "the staged Function App")
 	fs.StringVar(&o.env, "env", ".cache/devstack.env", "write the settings that the guestlist command needs to `FILE`")
 	fs.StringVar(&o.ports, "ports", "fixed", "fixed (7071, 10000-10002, 5672, 7080, 7081, 1025, 8025) or auto")
-	fs.StringVar(&o.faults, "faults", "on", "on or off: rare errors, lost answers and resets of the directory and the mail server")
+	fs.StringVar(&o.faults, "faults", "on", "on or off: rare errors, lost answers and resets of the directory and the mail server; or a share of its requests such as 5%, for every kind of fault")
 	fs.StringVar(&o.limits, "limits", "on", "on or off: Microsoft's throttling limits")
 	fs.StringVar(&o.dedup, "dedup", "on", "on or off: duplicate detection of the queues")
 	fs.DurationVar(&o.lag, "lag", 2*time.Second, "replication lag of the directory")
@@ -107,7 +107,10 @@ func (o options) check(rest []string) error {
 	case o.ports != "fixed" && o.ports != "auto":
 		return fmt.Errorf("-ports is %q: use fixed or auto", o.ports)
 	}
-	for name, v := range map[string]string{"faults": o.faults, "limits": o.limits, "dedup": o.dedup} {
+	if _, err := rates(o.faults); err != nil {
+		return err
+	}
+	for name, v := range map[string]string{"limits": o.limits, "dedup": o.dedup} {
 		if v != "on" && v != "off" {
 			return fmt.Errorf("-%s is %q: use on or off", name, v)
 		}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -126,16 +127,30 @@ func (s *stack) startBus(_ context.Context, log io.Writer) (err error) {
 }
 
 func (s *stack) startMailbox(_ context.Context, log io.Writer) (err error) {
-	c := mailbox.Config{SMTP: s.address(1025), HTTP: s.address(8025), NoTLS: true, RandSeed: s.random, Log: slog.New(slog.NewTextHandler(log, nil))}
-	if s.faults == "on" { // what mail servers do now and then
-		c.Faults = []mailbox.Fault{{Kind: mailbox.Greylist, Rate: 0.05}, {Kind: mailbox.Defer, Rate: 0.01}, {Kind: mailbox.Drop, Rate: 0.005},
-			{Kind: mailbox.Lose, Rate: 0.005}}
+	faults, err := s.mailFaults()
+	if err != nil {
+		return err
 	}
+	c := mailbox.Config{SMTP: s.address(1025), HTTP: s.address(8025), NoTLS: true, Faults: faults, RandSeed: s.random, Log: slog.New(slog.NewTextHandler(log, nil))}
 	if s.mailbox, err = mailbox.Serve(c); err != nil {
 		return fmt.Errorf("start the mailbox: %w", err)
 	}
 	s.onClose(func() { s.mailbox.Close() })
 	return nil
+}
+
+// mailFaults are what mail servers do now and then, by -faults. A fault with a rate of 0 would always apply.
+func (s *stack) mailFaults() ([]mailbox.Fault, error) {
+	if s.faults == "on" {
+		return []mailbox.Fault{{Kind: mailbox.Greylist, Rate: 0.05}, {Kind: mailbox.Defer, Rate: 0.01}, {Kind: mailbox.Drop, Rate: 0.005},
+			{Kind: mailbox.Lose, Rate: 0.005}}, nil
+	}
+	r, err := rates(s.faults)
+	if err != nil || r.Before == 0 {
+		return nil, err
+	}
+	return []mailbox.Fault{{Kind: mailbox.Greylist, Rate: r.Before}, {Kind: mailbox.Defer, Rate: r.Before}, {Kind: mailbox.Drop, Rate: r.Before},
+		{Kind: mailbox.Lose, Rate: r.Before}}, nil
 }
 
 func (s *stack) startEntra(_ context.Context, log io.Writer) error {
@@ -150,7 +165,24 @@ func (s *stack) startEntra(_ context.Context, log io.Writer) error {
 		return fmt.Errorf("start the directory: %w", err)
 	}
 	s.onClose(func() { s.entra.Close() })
+	if all, err := rates(s.faults); err == nil && all != (entra.Rates{}) {
+		return s.entra.SetRates(all)
+	}
 	return nil
+}
+
+// rates reads -faults: a percentage is the share of every kind of fault; on and off leave the directory's own.
+func rates(faults string) (entra.Rates, error) {
+	if faults == "on" || faults == "off" {
+		return entra.Rates{}, nil
+	}
+	percent, found := strings.CutSuffix(faults, "%")
+	n, err := strconv.ParseFloat(percent, 64)
+	if !found || err != nil || !(n >= 0 && n <= 20) {
+		return entra.Rates{}, fmt.Errorf("-faults is %q: use on, off, or a percentage up to 20%%", faults)
+	}
+	share := n / 100
+	return entra.Rates{Before: share, AfterWrite: share, Reset: share, Throttle: share, Slow: share}, nil
 }
 
 func (s *stack) connect(ctx context.Context, _ io.Writer) (err error) {

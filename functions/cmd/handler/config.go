@@ -11,6 +11,7 @@ import (
 type config struct {
 	graph         string
 	redirect      string
+	assigns       bool // applications, and not only groups
 	lease         time.Duration
 	uncertainWait time.Duration
 	staleAfter    time.Duration
@@ -27,6 +28,7 @@ func readConfig(getenv func(string) string) (config, error) {
 	c := config{
 		graph:         s.text("GRAPH_ENDPOINT", "https://graph.microsoft.com"),
 		redirect:      s.text("DEFAULT_REDIRECT_URL", "https://myapplications.microsoft.com"),
+		assigns:       s.text("APP_ASSIGNMENT", "on") == "on",
 		lease:         s.duration("LEASE", 120*time.Second),
 		uncertainWait: s.duration("UNCERTAIN_WAIT", 15*time.Minute),
 		staleAfter:    s.duration("STALE_AFTER", 30*time.Minute),
@@ -36,6 +38,9 @@ func readConfig(getenv func(string) string) (config, error) {
 		logKey:        []byte(getenv("LOG_KEY")),
 	}
 	c.mail = s.mail(c.lease)
+	if v := getenv("APP_ASSIGNMENT"); v != "" && v != "on" && v != "off" {
+		s.wrong("APP_ASSIGNMENT", v, "on or off")
+	}
 	return c, errors.Join(s.errs...)
 }
 

@@ -9,7 +9,7 @@ import (
 func TestSettingsThatAreWrongAreNamedTogether(t *testing.T) {
 	t.Parallel()
 	env := map[string]string{"LEASE": "soon", "PLAN_WINDOW": "0", "MAIL_MODE": "post", "MAIL_LANGUAGE": "xx", "MAIL_SMTP": "mail.example",
-		"MAIL_FROM": "Contoso <c@contoso.example>", "MAIL_PER_DAY": "lots", "UNCERTAIN_WAIT": "-1s"}
+		"MAIL_FROM": "Contoso <c@contoso.example>", "MAIL_PER_DAY": "lots", "UNCERTAIN_WAIT": "-1s", "APP_ASSIGNMENT": "no"}
 	_, err := readConfig(func(name string) string { return env[name] })
 	if err == nil {
 		t.Fatal("wrong settings were accepted")
@@ -25,7 +25,7 @@ func TestSettingsHaveCarefulDefaults(t *testing.T) {
 	t.Parallel()
 	env := map[string]string{"MAIL_FROM": "invitations@contoso.example", "MAIL_SMTP": "smtp.example:587"}
 	c, err := readConfig(func(name string) string { return env[name] })
-	if err != nil || c.lease != 2*time.Minute || c.uncertainWait != 15*time.Minute || c.mail.mode != "own" || c.mail.server.Security != "starttls" ||
+	if err != nil || !c.assigns || c.lease != 2*time.Minute || c.uncertainWait != 15*time.Minute || c.mail.mode != "own" || c.mail.server.Security != "starttls" ||
 		c.mail.pace.PerMinute != 30 || c.mail.pace.PerDay != 10_000 {
 		t.Errorf("%+v, %v", c, err)
 	}

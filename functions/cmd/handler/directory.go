@@ -16,7 +16,10 @@ import (
 )
 
 // directory gives the steps Microsoft Graph in the words each of them uses, and its errors as verdicts.
-type directory struct{ graph *graph.Client }
+type directory struct {
+	graph   *graph.Client
+	assigns bool // whether its identity may assign applications
+}
 
 var (
 	_ invite.Directory = directory{}
@@ -58,7 +61,7 @@ func (d directory) AssignRole(ctx context.Context, objectID, roleID, userID stri
 
 // Group refuses what guests must never be added to, before anything is written.
 func (d directory) Group(ctx context.Context, t ledger.Target) (ledger.Target, error) {
-	g, err := d.graph.Group(ctx, t.ID)
+	g, err := steadily(ctx, func() (graph.Group, error) { return d.graph.Group(ctx, t.ID) })
 	if errors.Is(err, graph.ErrNotFound) {
 		return t, message.Never("group.unknown", fmt.Sprintf("The directory has no group %s. Correct the group in the file or in the source's policy.", label(t)))
 	}
@@ -85,7 +88,11 @@ func (d directory) Group(ctx context.Context, t ledger.Target) (ledger.Target, e
 // Application finds the enterprise app and the app role to assign. Before the call t.Role is the value that the policy
 // names; after it, the role's id.
 func (d directory) Application(ctx context.Context, t ledger.Target) (ledger.Target, error) {
-	a, err := d.graph.Application(ctx, t.ID)
+	if !d.assigns {
+		return t, message.Never("application.off", fmt.Sprintf("This installation assigns no applications (APP_ASSIGNMENT is off), so application %s was left out. "+
+			"Assign the application to a group, and name the group in the file.", label(t)))
+	}
+	a, err := steadily(ctx, func() (graph.Application, error) { return d.graph.Application(ctx, t.ID) })
 	if errors.Is(err, graph.ErrNotFound) {
 		return t, message.Never("application.unknown", fmt.Sprintf("The directory has no enterprise app with application (client) ID %s. "+
 			"Correct the id in the file or in the source's policy, or add the app to the tenant.", t.ID))
@@ -137,11 +144,27 @@ func label(t ledger.Target) string {
 	return t.ID
 }
 
+// steadily asks up to three times where an answer was lost. A stage that gives up starts from zero again: with hundreds of
+// targets it would never come to its end in a directory that loses one answer in a hundred.
+func steadily[T any](ctx context.Context, ask func() (T, error)) (T, error) {
+	for tries := 1; ; tries++ {
+		answer, err := ask()
+		e, ok := errors.AsType[*graph.Error](err)
+		if !ok || e.Class != graph.Transient || tries == 3 || ctx.Err() != nil {
+			return answer, err
+		}
+	}
+}
+
 // judging is the verdict on a directory that cannot judge a target now: the file waits, whatever the cause. A row is never
 // refused for it, and a permission that is missing can be granted while the file waits.
 func judging(err error) error {
 	if later, ok := errors.AsType[*message.Later](graph.Verdict(err)); ok {
 		return &message.Later{After: later.After, Why: later.Why}
 	}
-	return &message.Later{After: time.Minute, Why: "Microsoft Graph cannot judge the file's groups and applications: " + err.Error()}
+	after := time.Minute // a person has to grant a permission
+	if graph.ScopeOf(err) == graph.ScopeOutage {
+		after = 10 * time.Second
+	}
+	return &message.Later{After: after, Why: "Microsoft Graph cannot judge the file's groups and applications: " + err.Error()}
 }

@@ -73,7 +73,7 @@ func setUp(ctx context.Context, getenv func(string) string, log *slog.Logger) (h
 	if err != nil {
 		return nil, err
 	}
-	w := wiring{config: c, Services: services, directory: directory{client}}
+	w := wiring{config: c, Services: services, directory: directory{graph: client, assigns: c.assigns}}
 	mails, err := w.notify()
 	if err != nil {
 		return nil, err

@@ -123,3 +123,26 @@ func TestADirectoryThatCannotJudgeMakesTheFileWait(t *testing.T) {
 		}
 	}
 }
+
+func TestPreflightBearsALostAnswer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, entra.Seed{Groups: groups}, 1)
+	w.must(w.entra.SetFault(entra.Fault{Operation: "group", Reset: true, Count: 1}))
+	w.must(w.entra.SetFault(entra.Fault{Operation: "group", Refusal: "gateway-timeout", Count: 1}))
+	if g, err := w.dir.Group(t.Context(), ledger.Target{ID: guid("01")}); err != nil || g.Name != "Security" {
+		t.Errorf("%+v, %v", g, err)
+	}
+}
+
+func TestAnInstallationWithoutAppAssignmentRefusesApplications(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, entra.Seed{Applications: applications}, 1)
+	w.dir.assigns = false
+	_, err := w.dir.Application(t.Context(), ledger.Target{Kind: ledger.Application, ID: guid("21")})
+	if f, ok := errors.AsType[*message.Failure](err); !ok || f.Code != "application.off" {
+		t.Errorf("%v", err)
+	}
+	if n := w.entra.Stats().Reads; n != 0 {
+		t.Errorf("the directory was asked %d times about an application that is refused anyway", n)
+	}
+}

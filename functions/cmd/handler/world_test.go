@@ -62,7 +62,7 @@ func newWorld(t *testing.T, seed entra.Seed, random uint64) *world {
 	w.entra = s
 	client, err := graph.New(graph.Config{Endpoint: s.URL(), Credential: identity{s}})
 	w.must(err)
-	w.dir = directory{client}
+	w.dir = directory{graph: client, assigns: true}
 	return w
 }
 
