@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +12,33 @@ import (
 	"guestlist/pkg/local/mailbox"
 	"guestlist/pkg/status"
 )
+
+func (s *stack) startMailbox(_ context.Context, log io.Writer) (err error) {
+	faults, err := s.mailFaults()
+	if err != nil {
+		return err
+	}
+	c := mailbox.Config{SMTP: s.address(1025), HTTP: s.address(8025), NoTLS: true, Faults: faults, RandSeed: s.random, Log: slog.New(slog.NewTextHandler(log, nil))}
+	if s.mailbox, err = mailbox.Serve(c); err != nil {
+		return fmt.Errorf("start the mailbox: %w", err)
+	}
+	s.onClose(func() { s.mailbox.Close() })
+	return nil
+}
+
+// mailFaults are what mail servers do now and then, by -faults. A fault with a rate of 0 would always apply.
+func (s *stack) mailFaults() ([]mailbox.Fault, error) {
+	if s.faults == "on" {
+		return []mailbox.Fault{{Kind: mailbox.Greylist, Rate: 0.05}, {Kind: mailbox.Defer, Rate: 0.01}, {Kind: mailbox.Drop, Rate: 0.005},
+			{Kind: mailbox.Lose, Rate: 0.005}}, nil
+	}
+	r, err := rates(s.faults)
+	if err != nil || r.Before == 0 {
+		return nil, err
+	}
+	return []mailbox.Fault{{Kind: mailbox.Greylist, Rate: r.Before}, {Kind: mailbox.Defer, Rate: r.Before}, {Kind: mailbox.Drop, Rate: r.Before},
+		{Kind: mailbox.Lose, Rate: r.Before}}, nil
+}
 
 // finishMails lists the mails, and copies them below -results: the mailbox ends with the stack.
 func (s *stack) finishMails() error {
