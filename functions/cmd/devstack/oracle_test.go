@@ -163,4 +163,3 @@ func (w *world) busy() (what string, dead int) {
 	}
 	return what, dead
 }
-

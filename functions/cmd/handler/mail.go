@@ -141,7 +141,7 @@ func (t smtpMail) Send(ctx context.Context, m notify.Mail) error {
 		return fmt.Errorf("%w: %w", notify.ErrUncertain, err)
 	case e.Unsettled():
 		return t.later("the mail server does not accept Guestlist", "mail.not-accepted",
-			e.Error()+". Correct MAIL_SMTP_USERNAME and MAIL_SMTP_PASSWORD, then replay.")
+			e.Error()+". Correct MAIL_FROM, MAIL_SMTP_USERNAME and MAIL_SMTP_PASSWORD, then replay.")
 	case e.Refused():
 		return message.Never("mail.refused", "The mail server refused the mail: "+e.Error()+". Correct the address and drop the row again, or have the mail server changed and replay.")
 	case e.Deferred():

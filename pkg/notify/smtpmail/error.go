@@ -18,6 +18,7 @@ type Error struct {
 
 	certain   bool
 	permanent bool // without a reply: nothing that a retry mends
+	early     bool // said before the server knew for whom the mail is
 }
 
 // Error returns the code and the words.
@@ -35,13 +36,11 @@ func (e *Error) Certain() bool { return e.certain }
 func (e *Error) Deferred() bool { return e.Code >= 400 && e.Code < 500 }
 
 // Refused reports whether the server, or the form of the mail, refuses it for good (5xx).
-func (e *Error) Refused() bool { return e.Code >= 500 || e.permanent }
+func (e *Error) Refused() bool { return e.Code >= 500 && !e.early || e.permanent }
 
-// Unsettled reports whether it was not the mail that was refused but us: nobody's mail would be taken, and a person has to
-// correct the settings (530, 535 and their like).
-func (e *Error) Unsettled() bool {
-	return e.Code == 530 || e.Code == 534 || e.Code == 535 || e.Code == 538
-}
+// Unsettled reports whether it was not the mail that was refused but us: a wrong password, a sender that the server does
+// not know. Nobody's mail would be taken, and a person has to correct the settings.
+func (e *Error) Unsettled() bool { return e.Code >= 500 && e.early }
 
 // connectError is a connection that never came to a mail.
 type connectError struct{ err error }
@@ -60,9 +59,10 @@ func (c *Client) explain(err error, msg *mail.Msg, m Mail) error {
 		words = bare(s)
 		// Only once the last line was under way may the server have taken the mail without our knowing.
 		e.certain = e.Code != 0 || s.Reason != mail.ErrSMTPDataClose
+		e.early = s.Reason == mail.ErrSMTPMailFrom
 	}
 	if _, ok := errors.AsType[*connectError](err); ok {
-		words = connecting(err)
+		words, e.early = connecting(err), true
 	}
 	e.Text = blot(strings.TrimPrefix(words, fmt.Sprintf("%d ", e.Code)), m)
 	return e

@@ -175,6 +175,10 @@ func TestWhatCannotWorkIsSaid(t *testing.T) {
 	if e, ok := errors.AsType[*smtpmail.Error](err); !ok || !e.Unsettled() || !e.Certain() || strings.Contains(err.Error(), "wrong") {
 		t.Errorf("wrong password: %v", err)
 	}
+	err = client(t, s, nil).Send(t.Context(), mail("one"))
+	if e, ok := errors.AsType[*smtpmail.Error](err); !ok || !e.Unsettled() || e.Refused() || e.Code != 530 {
+		t.Errorf("no password: %v; it is not this guest's mail that is refused", err)
+	}
 	plain := serve(t, mailbox.Config{NoTLS: true})
 	if err := client(t, plain, nil).Send(t.Context(), mail("one")); err == nil {
 		t.Error("a server without STARTTLS was used unprotected")
