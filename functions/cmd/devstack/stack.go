@@ -132,7 +132,7 @@ func (s *stack) startEntra(_ context.Context, log io.Writer) error {
 		return err
 	}
 	s.entra, err = entra.Serve(entra.Config{Listen: s.address(7080), Control: s.address(7081), Seed: seed, Lag: s.lag,
-		Limits: s.limits == "on", LimitWindow: s.limitWindow, Faults: s.faults == "on", RandSeed: s.random,
+		Limits: s.limits == "on", LimitWindow: s.limitWindow, Faults: s.faults == "on", Outgoing: s.mailbox.SMTPAddr(), RandSeed: s.random,
 		Log: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		return fmt.Errorf("start the directory: %w", err)
@@ -197,6 +197,10 @@ func (s *stack) settings(getenv func(string) string) map[string]string {
 		if v := getenv(name); v != "" {
 			m[name] = v
 		}
+	}
+	if v := getenv("MAIL_MAILBOX"); v != "" { // through Microsoft Graph, which hands the mails to the same mail server
+		m["MAIL_MAILBOX"], m["MAIL_FROM"] = v, v
+		delete(m, "MAIL_SMTP")
 	}
 	return m
 }
