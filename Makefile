@@ -9,8 +9,8 @@ STAGE := dist/azure
 AWS   := dist/aws
 NPM   := infra/local
 
-# Clients that others wrote, a folder of infra/local/conformance each: only tests of the emulators use them.
-CLIENTS := graph m365 servicebus
+# Clients that others wrote, a folder of infra/local/conformance each: only tests use them.
+CLIENTS := graph m365 servicebus browser
 
 # The S3 server of tests and demo-s3, a Go module of its own.
 S3    := infra/local/s3
@@ -33,7 +33,7 @@ PKGS    ?= ./...
 # More arguments for go test, for example ARGS='-run Lease'.
 ARGS    ?=
 
-.PHONY: help demo demo-s3 run bench-graph test check test-sdk package package-azure package-aws tools conformance s3server needs-go needs-node format vet lint tidy template race vulnerabilities devstack
+.PHONY: help demo demo-s3 run bench-graph test check test-sdk package package-azure package-aws tools conformance chromium s3server needs-go needs-node format vet lint tidy template race vulnerabilities devstack
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -109,7 +109,7 @@ devstack: needs-go
 
 tools: needs-go needs-node $(CACHE)/npm ## install Azurite as the lock file pins it (only when that changed)
 
-conformance: tools $(CLIENTS:%=$(CACHE)/npm-%) ## install what only tests need: clients that others wrote
+conformance: tools chromium $(CLIENTS:%=$(CACHE)/npm-%) ## install what only tests need: clients that others wrote, and a browser
 
 s3server: needs-go $(CACHE)/bin/versitygw
 
@@ -138,6 +138,13 @@ endef
 
 # Never made: it renews a stamp when somebody removed node_modules.
 .PHONY: missing
+
+# Debian's browser, which a test drives through a guest's mail. Set CHROMIUM to the path of another one.
+chromium:
+	@test -x "$${CHROMIUM:-/usr/bin/chromium}" || { \
+		echo "chromium: apt-get install"; sudo=$$(test "$$(id -u)" = 0 || echo sudo); \
+		{ $$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends chromium; } >/dev/null || { \
+			echo "make: chromium is missing and apt-get cannot install it. Install it, or set CHROMIUM to the path of a Chromium." >&2; exit 1; }; }
 
 needs-go:
 	@command -v go >/dev/null || { echo "make: go is missing. Install Go 1.26 or newer: https://go.dev/dl/" >&2; exit 1; }

@@ -101,19 +101,24 @@ func (s *Step) again(ctx context.Context, m message.Message, step ledger.Step) e
 	return s.record(ctx, m, nil)
 }
 
-// record applies change to the entry if m's step is still open, and asks for the report if no guest is open any more. A
-// nil change only asks.
+// record applies change to the entry if m's step is still open, and sends what follows: the mail if the guest's last target
+// has ended, the report if no guest is open any more. A nil change only sends.
 func (s *Step) record(ctx context.Context, m message.Message, change func(*ledger.Entry, time.Time)) error {
 	now, err := s.Ledger.Now(ctx)
 	if err != nil {
 		return ledger.Unreachable(err)
 	}
-	_, t, err := s.Ledger.UpdateEntry(ctx, m.Import, m.Guest, func(e *ledger.Entry) error {
+	e, t, err := s.Ledger.UpdateEntry(ctx, m.Import, m.Guest, func(e *ledger.Entry) error {
 		step := e.Step(message.Assign, m.Target)
 		if change == nil || step == nil || step.State == ledger.Ended || step.Generation != m.Generation && m.Generation != anyGeneration {
 			return ledger.ErrUnchanged
 		}
+		open := !e.TargetsEnded()
 		change(e, now)
+		if open && e.TargetsEnded() && e.Notify.State == ledger.Sent { // the mail need not wait any longer
+			e.Notify.Generation++
+			e.Notify.Send(now)
+		}
 		return nil
 	})
 	switch {
@@ -121,10 +126,24 @@ func (s *Step) record(ctx context.Context, m message.Message, change func(*ledge
 		return nil
 	case err != nil:
 		return ledger.Unreachable(err)
-	case t.Open == 0:
-		return s.Bus.Send(ctx, message.NewReport(m))
 	}
-	return nil
+	return s.follow(ctx, m, e, t)
+}
+
+// follow sends what comes after a recorded target. Copies of messages sent before have the same ids, and end at the entry
+// if they arrive all the same.
+func (s *Step) follow(ctx context.Context, m message.Message, e ledger.Entry, t ledger.Tally) error {
+	var out []message.Message
+	if e.Notify.State == ledger.Sent && e.TargetsEnded() {
+		out = append(out, e.NotifyMessage(m))
+	}
+	if t.Open == 0 {
+		out = append(out, message.NewReport(m))
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return s.Bus.Send(ctx, out...)
 }
 
 // Failed records that the target was refused.

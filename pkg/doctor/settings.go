@@ -84,7 +84,7 @@ func domain(ctx context.Context, t Tenant, o Options) Finding {
 		f.Text = fmt.Sprintf("It cannot be read (%s).", said(a))
 		f.Next = "Look it up under custom domain names. If it ends with .onmicrosoft.com, Microsoft's mails are limited to about 100 recipients a day."
 	case o.MailMode != "microsoft":
-		f.Text = fmt.Sprintf("%s. It does not matter for mail, since Microsoft sends none (MAIL_MODE is %s).", org.PrimaryDomain, o.MailMode)
+		f.Text = fmt.Sprintf("%s. It does not matter for mail, since Microsoft sends none to guests (MAIL_MODE is %s).", org.PrimaryDomain, o.MailMode)
 	case strings.HasSuffix(strings.ToLower(org.PrimaryDomain), ".onmicrosoft.com"):
 		f.State, f.Basis = Unsure, Inferred
 		f.Text = fmt.Sprintf("%s. Microsoft sends invitations from the primary domain, and from one below onmicrosoft.com to about %d recipients in 24 hours.", org.PrimaryDomain, onMicrosoft)

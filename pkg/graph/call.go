@@ -35,6 +35,7 @@ const (
 	ReadOrganization Operation = "read organization"
 	ReadPolicy       Operation = "read authorization policy"
 	ReadRoles        Operation = "read roles"
+	SendMail         Operation = "send mail"
 )
 
 // call is one operation, the addresses that must not show up in its errors, and the id of what it grants.
@@ -44,7 +45,7 @@ type call struct {
 	target string
 }
 
-// do sends one request. Its answer is decoded into answer; nil means that none is expected, which is status 204.
+// do sends one request. Its answer is decoded into answer; nil means that none is expected, which is status 204 or 202.
 func (c *Client) do(ctx context.Context, k call, info *kiota.RequestInformation, answer any) error {
 	err := c.ask(ctx, k, info, answer)
 	if c.seen != nil {
@@ -63,7 +64,7 @@ func (c *Client) ask(ctx context.Context, k call, info *kiota.RequestInformation
 		return k.refused(x)
 	case err != nil:
 		return k.unanswered(x, err)
-	case answer == nil && x.status == http.StatusNoContent:
+	case answer == nil && accepted(x.status):
 		return nil
 	case answer == nil:
 		return k.unreadable(x)

@@ -149,6 +149,7 @@ func methods(c *graph.Client) map[graph.Operation]func(context.Context) error {
 		graph.AddMember:       func(ctx context.Context) error { _, err := c.AddMember(ctx, groupID, userID); return err },
 		graph.AddMembers:      func(ctx context.Context) error { return c.AddMembers(ctx, groupID, []string{userID, otherID}) },
 		graph.ReadMembership:  func(ctx context.Context) error { _, err := c.IsMember(ctx, groupID, userID); return err },
+		graph.SendMail:        func(ctx context.Context) error { return c.SendMail(ctx, userID, letter()) },
 		graph.AssignRole:      func(ctx context.Context) error { _, err := c.AssignRole(ctx, spID, roleID, userID); return err },
 	}
 }

@@ -42,6 +42,7 @@ var (
 	assigns  = []graph.Operation{graph.AssignRole}
 	grants   = []graph.Operation{graph.AddMember, graph.AddMembers, graph.AssignRole}
 	byID     = []graph.Operation{graph.ReadUser, graph.ReadGroup, graph.ReadApplication, graph.ReadMembership}
+	mails    = []graph.Operation{graph.SendMail}
 	searches = []graph.Operation{graph.FindUser, graph.ListUsers, graph.ListGuests}
 )
 
@@ -52,6 +53,12 @@ var refusals = []struct {
 	want outcome
 }{
 	{every, refusal(429, "TooManyRequests", "Too many requests."), outcome{throttled, nobody, true, "later"}},
+	{mails, refusal(429, "ApplicationThrottled", "Application is over its MailboxConcurrency limit."), outcome{throttled, nobody, true, "later"}},
+	{mails, refusal(503, "serviceUnavailable", "busy"), outcome{transient, outage, false, "attempt"}},
+	{mails, refusal(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again."), outcome{graph.Auth, myself, true, "mail.permission-missing"}},
+	{mails, refusal(401, "InvalidAuthenticationToken", "Access token is empty."), outcome{graph.Auth, myself, true, "mail.permission-missing"}},
+	{mails, refusal(404, "ErrorInvalidUser", "The requested user '"+userID+"' is invalid."), outcome{refused, myself, true, "mail.mailbox-unknown"}},
+	{mails, refusal(400, "ErrorInvalidRecipients", "At least one recipient is not valid: "+address), outcome{refused, guest, true, "mail.refused"}},
 	{every, paced(refusal(503, "serviceUnavailable", "busy")), outcome{throttled, outage, false, "later"}},
 	{every, paced(refusal(504, "", "")), outcome{throttled, outage, false, "later"}},
 	{every, paced(refusal(500, "InternalServerError", "")), outcome{throttled, outage, false, "later"}},

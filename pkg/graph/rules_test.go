@@ -26,8 +26,8 @@ func TestEveryRefusalHasItsVerdict(t *testing.T) {
 	for _, tc := range refusals {
 		f := serve(t, tc.got)
 		for op, run := range methods(f.client(t)) {
-			if tc.on != nil && !slices.Contains(tc.on, op) {
-				continue
+			if tc.on != nil && !slices.Contains(tc.on, op) || tc.on == nil && op == graph.SendMail {
+				continue // Exchange has refusals of its own
 			}
 			err := run(t.Context())
 			if op == graph.ReadMembership && tc.want.verdict == "not found" && err == nil {

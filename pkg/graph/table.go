@@ -9,6 +9,7 @@ const (
 	askRead    = "Grant Guestlist's identity the application permissions listed in the documentation and give admin consent; changes take up to an hour."
 	askRoles   = "Grant the application permission AppRoleAssignment.ReadWrite.All to Guestlist's identity, or assign the application to a group and list the group instead."
 	askGroup   = "The group may be dynamic, role-assignable or synchronised, or Guestlist's identity lacks GroupMember.ReadWrite.All. Use an assigned security group, or grant the permission."
+	askMail    = "Grant the application permission Mail.Send to Guestlist's identity, give admin consent, and let the application access policy include the mailbox; then replay."
 	askSearch  = "Check that the guest and the target still exist in the directory, then replay the row."
 	askVerbose = "Guestlist does not know this answer, so it did not try again. Search for the text, or give Microsoft's support the request id; then replay the row."
 )
@@ -19,6 +20,7 @@ var (
 	assigning = []Operation{AssignRole}
 	granting  = []Operation{AddMember, AddMembers, AssignRole}
 	searching = []Operation{FindUser, ListUsers, ListGuests}
+	mailing   = []Operation{SendMail}
 	reading   = []Operation{ReadUser, ReadGroup, ReadApplication, ReadMembership, ReadRoles}
 )
 
@@ -89,6 +91,14 @@ var table = []rule{
 	{on: reading, status: 404, coded: true, class: Absent},
 	{on: reading, status: 400, text: "invalid object identifier", class: Absent},
 	{on: searching, status: 404, coded: true, class: Transient, scope: ScopeOutage}, // it names no object; it must not pass for "nobody"
+
+	// A mail. The texts are Exchange's, and few are documented.
+	{on: mailing, status: 403, class: Auth, scope: ScopeIdentity, reason: "mail.permission-missing", advice: askMail},
+	{on: mailing, status: 401, class: Auth, scope: ScopeIdentity, reason: "mail.permission-missing", advice: askMail},
+	{on: mailing, status: 404, coded: true, class: Refused, scope: ScopeIdentity, reason: "mail.mailbox-unknown",
+		advice: "The app setting MAIL_MAILBOX must name a user with a mailbox in Exchange Online. Correct it, then replay."},
+	{on: mailing, status: 4, coded: true, class: Refused, scope: ScopeGuest, reason: "mail.refused",
+		advice: "Check the guest's address and the mailbox that sends, then replay the row."},
 
 	// What Guestlist's identity may do.
 	{status: 401, class: Auth, scope: ScopeIdentity, reason: "permission.missing", advice: askRead},

@@ -1,6 +1,7 @@
 package invite
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,12 +15,9 @@ import (
 // claimed returns the guest's row with a user id, inviting the person if need be. The lease is given back on every path
 // but a crash, so that nobody waits for it to run out.
 func (s *Step) claimed(ctx context.Context, m message.Message, e ledger.Entry) (ledger.Guest, error) {
-	g, err := s.Ledger.Claim(ctx, e.Guest, s.Holder(), s.Lease)
-	if held, ok := errors.AsType[*ledger.HeldError](err); ok {
-		return g, s.held(ctx, held, m.Delay)
-	}
+	g, err := ledger.Hold(ctx, s.Ledger, e.Guest, s.Holder(), s.Lease, m.Delay)
 	if err != nil {
-		return g, ledger.Unreachable(err)
+		return g, err
 	}
 	c := &claim{Step: s, entry: e, guest: g}
 	if err := c.resolve(ctx); err != nil {
@@ -27,17 +25,6 @@ func (s *Step) claimed(ctx context.Context, m message.Message, e ledger.Entry) (
 		return g, err
 	}
 	return c.guest, c.release(ctx)
-}
-
-// held waits for another message's lease. Most are given back within a second, so the first waits are short; they double
-// up to the end of the lease, which a worker that died leaves behind.
-func (s *Step) held(ctx context.Context, held *ledger.HeldError, before int) error {
-	now, err := s.Ledger.Now(ctx)
-	if err != nil {
-		return ledger.Unreachable(err)
-	}
-	wait := min(held.Until.Sub(now), time.Second<<min(before, 10))
-	return &message.Later{After: max(wait, time.Second), Why: "another message is working on this guest"}
 }
 
 // claim is the work under one lease.
@@ -63,18 +50,28 @@ func (c *claim) resolve(ctx context.Context) error {
 	switch {
 	case err != nil:
 		return err
+	case id != "" && c.guest.Invite == ledger.InvitePosting && c.guest.Mode == Own && c.mode() == Own:
+		return c.invite(ctx, c.guest.InvitedBy) // the redeem link went with the answer that was lost
 	case id != "":
 		c.found(id, now)
 		return nil
 	case c.guest.Invite == ledger.InvitePosting:
-		if wait := c.guest.Since.Add(c.UncertainWait).Sub(now); wait > 0 && c.guest.Mode == microsoft {
+		if wait := c.guest.Since.Add(c.UncertainWait).Sub(now); wait > 0 && c.guest.Mode == Microsoft {
 			return uncertain(wait, c.UncertainWait)
 		}
 	}
-	return c.invite(ctx)
+	return c.invite(ctx, c.entry.Import)
 }
 
-const microsoft = "microsoft"
+// The mail modes: who mails a guest that is invited.
+const (
+	Own       = "own"       // Guestlist, with the redeem link that the invitation returned
+	Microsoft = "microsoft" // Microsoft, at once; it leaves the file's text out
+	None      = "none"      // nobody
+)
+
+// mode is who mails this guest: as the source says, or else as the installation does.
+func (c *claim) mode() string { return cmp.Or(c.entry.Mail, c.Mode) }
 
 // confirm asks the directory whether a user that was recorded long ago is still this person's guest account. If not, the
 // row starts afresh: the directory is the truth.
@@ -107,14 +104,14 @@ func (c *claim) found(id string, now time.Time) {
 // invited notes that the invitation under way was made. With it went Microsoft's mail, if the mode asked for one.
 func (c *claim) invited(id string, now time.Time) {
 	c.guest.UserID, c.guest.Invite, c.guest.Confirmed = id, ledger.Invited, now
-	if c.guest.Mode == microsoft {
-		c.guest.Mail, c.guest.MailID, c.guest.MailedBy = ledger.MailSent, microsoft, c.guest.InvitedBy
+	if c.guest.Mode == Microsoft {
+		c.guest.Mail, c.guest.MailID, c.guest.MailedBy = ledger.MailSent, Microsoft, c.guest.InvitedBy
 	}
 }
 
 // invite sends the invitation when its turn has come: "posting" first, so that a crash anywhere after it is known to
-// everybody.
-func (c *claim) invite(ctx context.Context) error {
+// everybody. by is the import that invites: an earlier one where its POST is made again for the link alone.
+func (c *claim) invite(ctx context.Context, by string) error {
 	turn, err := c.Pacer.Invitation(ctx)
 	if err != nil {
 		return err
@@ -126,31 +123,34 @@ func (c *claim) invite(ctx context.Context) error {
 	if left := c.guest.Until.Sub(now); left < c.Lease/2 {
 		return &message.Later{After: time.Second, Why: "too little of the lease was left to invite"}
 	}
-	c.guest.Invite, c.guest.Since, c.guest.Mode, c.guest.InvitedBy = ledger.InvitePosting, now, c.Mode, c.entry.Import
+	c.guest.Invite, c.guest.Since, c.guest.Mode, c.guest.InvitedBy = ledger.InvitePosting, now, c.mode(), by
 	if err := c.save(ctx); err != nil {
 		return err
 	}
 	limited, cancel := context.WithTimeout(ctx, c.Lease*3/8)
 	defer cancel()
-	id, err := c.Directory.Invite(limited, c.invitation())
+	made, err := c.Directory.Invite(limited, c.invitation())
 	turn.Done(ctx, err)
-	return c.posted(ctx, id, err)
+	return c.posted(ctx, made, err)
 }
 
 func (c *claim) invitation() Invitation {
 	e := c.entry
 	return Invitation{Address: e.Address, DisplayName: e.DisplayName, RedirectURL: e.RedirectURL, Text: e.Text, CC: e.CC,
-		Language: e.Language, Mail: c.Mode == microsoft}
+		Language: e.Language, Mail: c.mode() == Microsoft}
 }
 
 // posted notes the result of the POST.
-func (c *claim) posted(ctx context.Context, id string, failed error) error {
+func (c *claim) posted(ctx context.Context, made Invited, failed error) error {
 	switch {
 	case failed == nil:
-		slog.InfoContext(ctx, "guest invited", slog.String("user_id", id))
-		c.invited(id, c.guest.Since)
+		slog.InfoContext(ctx, "guest invited", slog.String("user_id", made.UserID))
+		c.invited(made.UserID, c.guest.Since)
+		if c.guest.Mode == Own {
+			c.guest.RedeemURL = made.RedeemURL
+		}
 		return nil
-	case errors.Is(failed, ErrUncertain) && c.Mode == microsoft:
+	case errors.Is(failed, ErrUncertain) && c.guest.Mode == Microsoft:
 		slog.WarnContext(ctx, "the answer to the invitation was lost", slog.String("error", failed.Error()))
 		return fmt.Errorf("%w (%w)", uncertain(c.UncertainWait, c.UncertainWait), failed)
 	case errors.Is(failed, ErrUncertain):
@@ -171,21 +171,7 @@ func uncertain(left, whole time.Duration) error {
 	}
 }
 
-// save writes the guest's row under the lease. A conflict means that the lease was lost: whoever has it knows better.
-func (c *claim) save(ctx context.Context) error {
-	g, err := c.Ledger.SaveGuest(ctx, c.guest)
-	if errors.Is(err, ledger.ErrConflict) {
-		return &message.Later{After: 2 * time.Second, Why: "the guest's lease was lost to another message"}
-	}
-	if err != nil {
-		return ledger.Unreachable(fmt.Errorf("save the guest's row: %w", err))
-	}
-	c.guest = g
-	return nil
-}
+func (c *claim) save(ctx context.Context) error { return ledger.Keep(ctx, c.Ledger, &c.guest) }
 
-// release writes what was learned and gives the lease back, even when the message's time is over.
-func (c *claim) release(ctx context.Context) error {
-	c.guest.Holder, c.guest.Until = "", time.Time{}
-	return c.save(context.WithoutCancel(ctx))
-}
+// release writes what was learned and gives the lease back.
+func (c *claim) release(ctx context.Context) error { return ledger.Release(ctx, c.Ledger, &c.guest) }

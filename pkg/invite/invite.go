@@ -43,9 +43,19 @@ type Directory interface {
 	Find(ctx context.Context, address string) (string, error)
 	// Confirm reports whether the user is still the guest account with this address.
 	Confirm(ctx context.Context, userID, address string) (bool, error)
-	// Invite makes a guest and returns its object id. It is never repeated by itself; see ErrUncertain.
-	Invite(ctx context.Context, i Invitation) (string, error)
+	// Invite makes a guest, or a new redeem link for one who is there already. It is never repeated by itself; see
+	// ErrUncertain.
+	Invite(ctx context.Context, i Invitation) (Invited, error)
 }
+
+// Invited is the guest. RedeemURL is a secret: whoever holds it can redeem the invitation.
+type Invited struct{ UserID, RedeemURL string }
+
+// String returns the user id only.
+func (i Invited) String() string { return i.UserID }
+
+// GoString returns the user id only.
+func (i Invited) GoString() string { return i.UserID }
 
 // Ledger is the part of the ledger that the step uses.
 type Ledger interface {
@@ -65,7 +75,7 @@ type Step struct {
 	Cancelled func(ctx context.Context, importID string) (bool, error)
 	// Holder returns a new name for the holder of a lease, unique among all workers.
 	Holder func() string
-	// Mode is the mail mode: "microsoft" or "none".
+	// Mode is the mail mode where the entry says none: [Own], [Microsoft] or [None].
 	Mode string
 	// Lease is how long a claim lasts; an invitation is only sent with half of it left, and must end within 3/8 of it
 	// (120 s: 60 s and 45 s).
@@ -134,6 +144,7 @@ func (s *Step) record(ctx context.Context, m message.Message, g ledger.Guest) er
 			return nil // cancelled or replayed meanwhile: only the user id is worth keeping
 		}
 		e.Invite.End(outcome(g, m.Import), now)
+		s.recordMail(e, g, now)
 		due := s.due(g, m.Import, now)
 		for i := range e.Targets {
 			if e.Targets[i].State == ledger.Planned {
@@ -146,6 +157,23 @@ func (s *Step) record(ctx context.Context, m message.Message, g ledger.Guest) er
 		return ledger.Unreachable(err)
 	}
 	return s.follow(ctx, m, e, t)
+}
+
+// mailAfter is how long a mail waits for the guest's targets, so that it can say what was granted.
+const mailAfter = 10 * time.Minute
+
+// recordMail decides about the mail, where it is ours: a guest who is invited gets it when the targets have ended, and
+// after a while in any case; one who was there before gets none.
+func (s *Step) recordMail(e *ledger.Entry, g ledger.Guest, now time.Time) {
+	switch {
+	case e.Notify.State != ledger.Planned:
+	case g.Invite != ledger.Invited:
+		e.Notify.End(ledger.None, now)
+	case e.TargetsEnded():
+		e.Notify.Send(now)
+	default:
+		e.Notify.Send(now.Add(mailAfter))
+	}
 }
 
 // due is when the assignments should act. A guest whom another import has just invited has that import's assignments on
@@ -180,6 +208,9 @@ func (s *Step) follow(ctx context.Context, m message.Message, e ledger.Entry, t 
 			out = append(out, message.Message{Kind: message.Assign, Import: m.Import, Guest: m.Guest, Target: i,
 				Generation: target.Generation, Source: m.Source, Trace: m.Trace, At: target.Due})
 		}
+	}
+	if e.Notify.State == ledger.Sent {
+		out = append(out, e.NotifyMessage(m))
 	}
 	if t.Open == 0 {
 		out = append(out, message.NewReport(m))

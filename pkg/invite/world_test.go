@@ -132,12 +132,12 @@ func (d *directory) Confirm(_ context.Context, id, a string) (bool, error) {
 	return there && id == "user-of-"+a, nil
 }
 
-func (d *directory) Invite(_ context.Context, i invite.Invitation) (string, error) {
-	return crashtest.Act(&d.w.process, func() (string, error) {
+func (d *directory) Invite(_ context.Context, i invite.Invitation) (invite.Invited, error) {
+	return crashtest.Act(&d.w.process, func() (invite.Invited, error) {
 		d.posts++
 		if d.err != nil {
 			if err := d.err(d.posts); err != nil {
-				return "", err
+				return invite.Invited{}, err
 			}
 		}
 		if d.made == nil {
@@ -151,8 +151,8 @@ func (d *directory) Invite(_ context.Context, i invite.Invitation) (string, erro
 			d.mails++
 		}
 		if d.lost != nil && d.lost(d.posts) {
-			return "", fmt.Errorf("%w: 504", invite.ErrUncertain)
+			return invite.Invited{}, fmt.Errorf("%w: 504", invite.ErrUncertain)
 		}
-		return "user-of-" + i.Address, nil
+		return invite.Invited{UserID: "user-of-" + i.Address, RedeemURL: fmt.Sprint("https://redeem.example/", d.posts)}, nil
 	})
 }

@@ -11,7 +11,7 @@ import (
 // code matches the literals that can be reason codes: two lower-case words with a dot, the first from a family of codes. A
 // few file names look like that too.
 var (
-	code = regexp.MustCompile(`"((?:file|email|redirect|cc|text|field|row|name|language|domain|target|group|application|guest|member|invite|import|` +
+	code = regexp.MustCompile(`"((?:file|email|redirect|cc|text|field|row|name|language|domain|target|group|application|guest|member|invite|mail|import|` +
 		`source|policy|event|message|delivery|attempts|waited|permission|tenant|graph|role|replay|ledger|stage|step|conflict|settings)\.[a-z]+(?:-[a-z]+)*)"`)
 	fileName = regexp.MustCompile(`\.(csv|json|go|md|html|txt)$`)
 )

@@ -52,8 +52,9 @@ var layers = map[string]layer{
 
 	"pkg/customhandler": host,
 
-	"pkg/graph":          adapter,
-	"pkg/relay/s3source": adapter,
+	"pkg/graph":           adapter,
+	"pkg/notify/smtpmail": adapter,
+	"pkg/relay/s3source":  adapter,
 
 	"pkg/local":  emulator,
 	"pkg/layout": rules,

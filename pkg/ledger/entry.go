@@ -130,7 +130,8 @@ type Entry struct {
 	Import, Guest                   string
 	Address, DisplayName            string
 	Text, RedirectURL, CC, Language string
-	Lines                           []int // lines of the file that ask for this guest
+	Mail                            string // who mails the guest: own, microsoft or none; empty means the installation's way
+	Lines                           []int  // lines of the file that ask for this guest
 	UserID                          string
 	Invite                          Step
 	Targets                         []Target
@@ -163,6 +164,17 @@ func (e *Entry) Step(k message.Kind, target int) *Step {
 // Ended reports whether every step has ended.
 func (e *Entry) Ended() bool {
 	return !slices.ContainsFunc(e.Steps(), func(s *Step) bool { return s.State != Ended })
+}
+
+// TargetsEnded reports whether every target has ended.
+func (e *Entry) TargetsEnded() bool {
+	return !slices.ContainsFunc(e.Targets, func(t Target) bool { return t.State != Ended })
+}
+
+// NotifyMessage returns the message of the notify step, which acts when the step is due. m is the message in hand.
+func (e *Entry) NotifyMessage(m message.Message) message.Message {
+	return message.Message{Kind: message.Notify, Import: e.Import, Guest: e.Guest, Generation: e.Notify.Generation,
+		Source: m.Source, Trace: m.Trace, Due: e.Notify.Due, At: e.Notify.Due}
 }
 
 // Due returns when the earliest sent step should act; false if none is sent.

@@ -36,6 +36,8 @@ type Guest struct {
 	Mail     MailState
 	MailID   string // Message-ID, or "microsoft"
 	MailedBy string // import whose mail it was
+	// MailRepeats counts how often the mail was sent again because nobody could know whether it had been taken.
+	MailRepeats int
 	// RedeemURL is a secret of own-mail mode: never shown, logged or sent anywhere but to the guest.
 	RedeemURL string
 

@@ -33,6 +33,8 @@ type Import struct {
 	Results                           string    // path of the summary in container "results"
 	Ask                               string    // JSON of policy.Ask, while held
 	Run                               string    // the reading whose work files count; see [Import.Work]
+	MailMode                          string    // of the source when the file was read: own, microsoft or none
+	Links                             bool      // whether links in the file's texts may be followed
 	ReportDue                         time.Time // before it the sweep asks for no report, since one is being written
 	Expected                          time.Time // end that was expected when the guests were planned; zero if nobody could say
 	ExpectedWhy                       string    // why not earlier

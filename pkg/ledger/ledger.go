@@ -48,6 +48,7 @@ type Store interface {
 	Grants
 	Tenants
 	Breakers
+	Mails
 
 	// Now is the ledger's clock: the server's for a table, so that leases do not depend on the clocks of workers.
 	Now(ctx context.Context) (time.Time, error)

@@ -12,7 +12,7 @@ const (
 	// MaxUnits is how large an entry or an import may be: the UTF-16 code units of its JSON. A row of Azure Table Storage
 	// takes 1 MiB, at two bytes per unit; 16 KiB of that are left for its keys and for the names of its properties.
 	MaxUnits = (1<<20 - 16<<10) / 2
-	// MaxTargets is how many targets an entry may have. A row takes 252 properties, one per target; the others are 11 and
+	// MaxTargets is how many targets an entry may have. A row takes 252 properties, one per target; the others are 12 and
 	// what long ones go on in.
 	MaxTargets = 200
 	// TooLargeCode is the code of the [message.Failure] of what is too large to be kept.
@@ -58,7 +58,7 @@ func entryBound(e *Entry) int {
 		perLine = 21  // a number of 64 bits and a comma
 	)
 	text := 0
-	for _, s := range []string{e.Import, e.Guest, e.Address, e.DisplayName, e.Text, e.RedirectURL, e.CC, e.Language, e.UserID} {
+	for _, s := range []string{e.Import, e.Guest, e.Address, e.DisplayName, e.Text, e.RedirectURL, e.CC, e.Language, e.Mail, e.UserID} {
 		text += len(s)
 	}
 	for i := range e.Targets {

@@ -120,7 +120,7 @@ func (p *Planner) insert(ctx context.Context, i ledger.Import, part int) (int, e
 	for _, guest := range order {
 		e := merge(i.ID, rows[guest])
 		e.RedirectURL = firstOf(e.RedirectURL, p.RedirectURL)
-		e.Notify.State = ledger.Ended // Microsoft's mail goes with the invitation
+		e.Mail, e.Notify = i.MailMode, notify(i.MailMode)
 		entries = append(entries, e)
 	}
 	n, err := p.Ledger.InsertEntries(ctx, entries)
@@ -129,6 +129,17 @@ func (p *Planner) insert(ctx context.Context, i ledger.Import, part int) (int, e
 	}
 	return n, nil
 }
+
+// notify returns the notify step of an entry: only our own mail needs one. Microsoft's goes with the invitation.
+func notify(mode string) ledger.Step {
+	if mode == ownMail {
+		return ledger.Step{Generation: 1, State: ledger.Planned}
+	}
+	return ledger.Step{State: ledger.Ended}
+}
+
+// ownMail is the mail mode in which Guestlist mails the guests.
+const ownMail = "own"
 
 // send goes through the entries of a part, marks a page of them as sent and sends their messages, while the window has room.
 func (p *Planner) send(ctx context.Context, i ledger.Import, m *message.Message) (bool, error) {

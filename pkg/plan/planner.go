@@ -56,6 +56,8 @@ type Planner struct {
 	Pace pace.Settings
 	// RedirectURL is where guests land whose row names no page.
 	RedirectURL string
+	// MailMode is who mails the guests of a source whose policy says nothing: own, microsoft or none.
+	MailMode string
 	// Now is this process's clock; it measures a turn of planning, nothing that other processes see.
 	Now func() time.Time
 }

@@ -161,6 +161,7 @@ func (p *Planner) staged(ctx context.Context, i ledger.Import, r *reading) error
 	return p.advance(ctx, i, func(j *ledger.Import) {
 		j.State, j.Code, j.Text, j.Ask = ledger.Planning, "", "", ""
 		j.Rows, j.RowsRejected, j.Run, j.Stage.Due = r.rows, r.rejected, r.run, time.Time{}
+		j.MailMode, j.Links = firstOf(r.policy.MailMode, p.MailMode), r.policy.AllowLinks
 		j.Plan = ledger.Phase{Generation: 1, Due: now}
 	})
 }

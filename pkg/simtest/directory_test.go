@@ -120,19 +120,19 @@ func (p *process) Confirm(ctx context.Context, userID, address string) (same boo
 	return same, err
 }
 
-func (p *process) Invite(ctx context.Context, i invite.Invitation) (id string, err error) {
+func (p *process) Invite(ctx context.Context, i invite.Invitation) (made invite.Invited, err error) {
 	err = p.call(ctx, "invite", func() {
 		p.posts[i.Address]++
 		if p.users[i.Address] == "" {
 			p.users[i.Address] = fmt.Sprint("user-", len(p.users))
 			p.times = append(p.times, time.Now())
 		}
-		id = p.users[i.Address]
+		made.UserID = p.users[i.Address]
 	})
 	if t, is := errors.AsType[*breaker.Trouble](err); is && t.Cause == breaker.Outage {
-		return "", fmt.Errorf("%w: %w", invite.ErrUncertain, err)
+		return invite.Invited{}, fmt.Errorf("%w: %w", invite.ErrUncertain, err)
 	}
-	return id, err
+	return made, err
 }
 
 func (p *process) AddMember(ctx context.Context, groupID, userID string) (added bool, err error) {

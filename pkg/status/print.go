@@ -11,10 +11,10 @@ import (
 // PrintGuests writes a table of guests: invited, groups, applications and outcome, and below each guest, on lines of its
 // own, the reason.
 func PrintGuests(w io.Writer, guests []Guest) error {
-	t := Table{Indent: 7, Columns: []Column{{Title: "LINES"}, {Title: "GUEST", Bends: true}, {Title: "INVITED"},
+	t := Table{Indent: 7, Columns: []Column{{Title: "LINES"}, {Title: "GUEST", Bends: true}, {Title: "INVITED"}, {Title: "MAIL"},
 		{Title: "GROUPS", Bends: true}, {Title: "APPLICATIONS", Bends: true}, {Title: "OUTCOME"}}}
 	for _, g := range guests {
-		t.Row(lines(g.Lines), g.Address, dash(invited(g)), dash(access(g.Groups)), dash(access(g.Applications)), dash(outcome(g)))
+		t.Row(lines(g.Lines), g.Address, dash(invited(g)), dash(mailed(g)), dash(access(g.Groups)), dash(access(g.Applications)), dash(outcome(g)))
 		if g.Code != "" {
 			t.Note(reason(g))
 		}
@@ -53,6 +53,16 @@ func invited(g Guest) string {
 		return underWay(g.State)
 	}
 	return "no"
+}
+
+func mailed(g Guest) string {
+	switch g.Mail {
+	case string(ledger.Done):
+		return "yes"
+	case string(ledger.Already):
+		return "before"
+	}
+	return underWay(g.Mail)
 }
 
 func outcome(g Guest) string {

@@ -161,7 +161,8 @@ type Guest struct {
 	Lines        []int          `json:"lines"`
 	UserID       string         `json:"userId,omitempty"`
 	Invite       ledger.Outcome `json:"invite,omitempty"`
-	State        string         `json:"state"` // of the invitation: planned, sent, waiting or ended
+	State        string         `json:"state"`          // of the invitation: planned, sent, waiting or ended
+	Mail         string         `json:"mail,omitempty"` // of Guestlist: planned, sent (on its way), waiting, done, already or failed; empty if there is none
 	Groups       []Access       `json:"groups,omitempty"`
 	Applications []Access       `json:"applications,omitempty"`
 	Outcome      ledger.Outcome `json:"outcome,omitempty"`
@@ -189,6 +190,7 @@ func Guests(ctx context.Context, l Ledger, importID string) iter.Seq2[Guest, err
 
 func guest(e *ledger.Entry) Guest {
 	g := Guest{Address: e.Address, Lines: e.Lines, UserID: e.UserID, Invite: e.Invite.Outcome, State: string(e.Invite.State), Outcome: e.Outcome()}
+	g.Mail = mail(e.Notify)
 	if f := e.Reason(); f != nil {
 		g.Code, g.Text, g.Request = f.Code, f.Text, f.Request
 	}
@@ -201,4 +203,19 @@ func guest(e *ledger.Entry) Guest {
 		}
 	}
 	return g
+}
+
+// mail says how far the mail of a guest is.
+func mail(s ledger.Step) string {
+	switch {
+	case s.State != ledger.Ended:
+		return string(s.State)
+	case s.Code == "mail.already":
+		return string(ledger.Already)
+	case s.Outcome == ledger.Done, s.Outcome == ledger.Already: // whose invitation it was makes no difference here
+		return string(ledger.Done)
+	case strings.HasPrefix(s.Code, "mail."):
+		return string(s.Outcome)
+	}
+	return ""
 }

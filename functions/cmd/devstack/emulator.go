@@ -16,15 +16,16 @@ import (
 	"time"
 
 	"guestlist/pkg/local/entra"
+	"guestlist/pkg/local/mailbox"
 	"guestlist/pkg/local/servicebus"
 	"guestlist/pkg/message"
 )
 
 // emulator serves one emulator until ctx is done.
 func emulator(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	serve := map[string]func(context.Context, []string, io.Writer, io.Writer) error{"servicebus": serveServiceBus, "entra": serveEntra}[args[0]]
+	serve := map[string]func(context.Context, []string, io.Writer, io.Writer) error{"servicebus": serveServiceBus, "entra": serveEntra, "mailbox": serveMailbox}[args[0]]
 	if serve == nil {
-		fmt.Fprintf(stderr, "devstack: %q is no emulator: use servicebus or entra\n", args[0])
+		fmt.Fprintf(stderr, "devstack: %q is no emulator: use servicebus, entra or mailbox\n", args[0])
 		return exitUsage
 	}
 	if err := serve(ctx, args[1:], stdout, stderr); err != nil {
@@ -167,6 +168,25 @@ func serveEntra(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	}
 	defer s.Close()
 	fmt.Fprintf(stdout, "graph %s\ncontrols %s\nIDENTITY_ENDPOINT=%s\nIDENTITY_HEADER=%s\n", s.URL(), s.ControlURL(), s.IdentityEndpoint(), s.IdentityHeader())
+	<-ctx.Done()
+	return nil
+}
+
+func serveMailbox(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	fs := flag.NewFlagSet("devstack mailbox", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	listen := fs.String("listen", "127.0.0.1:8025", "`ADDRESS` of the page, the API and the controls")
+	smtp := fs.String("smtp", "127.0.0.1:1025", "`ADDRESS` that takes mails")
+	random := fs.Uint64("rand", rand.Uint64(), "seed of faults")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	s, err := mailbox.Serve(mailbox.Config{SMTP: *smtp, HTTP: *listen, NoTLS: true, RandSeed: *random, Log: slog.New(slog.NewTextHandler(stderr, nil))})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	fmt.Fprintf(stdout, "mailbox %s\nsmtp %s\n", s.URL(), s.SMTPAddr())
 	<-ctx.Done()
 	return nil
 }

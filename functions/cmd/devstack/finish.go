@@ -51,8 +51,11 @@ func (s *stack) finish(ctx context.Context, drops []*drop) (int, error) {
 			return exitError, nil
 		}
 	}
-	stats := s.entra.Stats()
-	s.console.line(map[string]any{"imports": all, "graph": stats, "mails": stats.MailsByMicrosoft})
+	if err := s.finishMails(); err != nil {
+		return exitError, err
+	}
+	stats, mails := s.entra.Stats(), s.mailbox.Stats()
+	s.console.line(map[string]any{"imports": all, "graph": stats, "mailbox": mails, "mails": mails.Messages + stats.MailsByMicrosoft})
 	return code, nil
 }
 

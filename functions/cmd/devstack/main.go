@@ -4,7 +4,7 @@
 //	devstack                     start the stack and say what happens, until it is interrupted
 //	devstack -csv FILE -exit     drop a file, wait for its results, print them, stop
 //	devstack -s3 BINARY …        drop files into a bucket of S3 instead, with the relay in AWS Lambda
-//	devstack servicebus|entra    serve one emulator
+//	devstack servicebus|entra|mailbox   serve one emulator
 //	devstack bench               measure directory writes and throughput, beside scripts
 //
 // With -json, standard output carries JSON lines only: one when the stack is ready, one at the end of -exit.
@@ -87,8 +87,8 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	fs.BoolVar(&o.json, "json", false, "print JSON lines instead of text")
 	fs.StringVar(&o.dir, "dist", "dist/azure", "the staged Function App")
 	fs.StringVar(&o.env, "env", ".cache/devstack.env", "write the settings that the guestlist command needs to `FILE`")
-	fs.StringVar(&o.ports, "ports", "fixed", "fixed (7071, 10000-10002, 5672, 7080, 7081) or auto")
-	fs.StringVar(&o.faults, "faults", "on", "on or off: rare errors, lost answers and resets of the directory; or a share of its requests such as 5%, for every kind of fault")
+	fs.StringVar(&o.ports, "ports", "fixed", "fixed (7071, 10000-10002, 5672, 7080, 7081, 1025, 8025) or auto")
+	fs.StringVar(&o.faults, "faults", "on", "on or off: rare errors, lost answers and resets of the directory and the mail server; or a share of its requests such as 5%, for every kind of fault")
 	fs.StringVar(&o.limits, "limits", "on", "on or off: Microsoft's throttling limits")
 	fs.StringVar(&o.dedup, "dedup", "on", "on or off: duplicate detection of the queues")
 	fs.DurationVar(&o.lag, "lag", 2*time.Second, "replication lag of the directory")

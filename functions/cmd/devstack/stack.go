@@ -18,6 +18,7 @@ import (
 	"guestlist/pkg/local/azurite"
 	"guestlist/pkg/local/entra"
 	"guestlist/pkg/local/eventgrid"
+	"guestlist/pkg/local/mailbox"
 	"guestlist/pkg/local/servicebus"
 	"guestlist/pkg/message"
 	"guestlist/pkg/policy"
@@ -31,6 +32,7 @@ type stack struct {
 	azurite  *azurite.Server
 	bus      *servicebus.Server
 	entra    *entra.Server
+	mailbox  *mailbox.Server
 	platform *platform
 	aws      *aws // nil without -s3
 	services *connect.Services
@@ -81,7 +83,7 @@ func (s *stack) start(ctx context.Context, getenv func(string) string) error {
 	if err != nil {
 		return err
 	}
-	for _, start := range []func(context.Context, io.Writer) error{s.startStorage, s.startBus, s.startEntra, s.connect, s.startEvents, s.startAWS} {
+	for _, start := range []func(context.Context, io.Writer) error{s.startStorage, s.startBus, s.startMailbox, s.startEntra, s.connect, s.startEvents, s.startAWS} {
 		if err := start(ctx, log); err != nil {
 			return err
 		}
@@ -148,7 +150,7 @@ func (s *stack) startEntra(_ context.Context, log io.Writer) error {
 		return err
 	}
 	s.entra, err = entra.Serve(entra.Config{Listen: s.address(7080), Control: s.address(7081), Seed: seed, Lag: s.lag,
-		Limits: s.limits == "on", LimitWindow: s.limitWindow, Faults: s.faults == "on", RandSeed: s.random,
+		Limits: s.limits == "on", LimitWindow: s.limitWindow, Faults: s.faults == "on", Outgoing: s.mailbox.SMTPAddr(), RandSeed: s.random,
 		Log: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		return fmt.Errorf("start the directory: %w", err)
@@ -198,7 +200,8 @@ func (s *stack) settings(getenv func(string) string) map[string]string {
 		"Storage": s.azurite.ConnectionString(), "ServiceBus": s.bus.ConnectionString(), "GRAPH_ENDPOINT": s.entra.URL(),
 		"IDENTITY_ENDPOINT": s.entra.IdentityEndpoint(), "IDENTITY_HEADER": s.entra.IdentityHeader(),
 		"AzureWebJobsStorage": s.azurite.ConnectionString(), "FUNCTIONS_WORKER_RUNTIME": "custom",
-		"MAIL_MODE": "microsoft", "LOG_KEY": rand.Text(), "SWEEP_SCHEDULE": "0 * * * * *",
+		"MAIL_MODE": "own", "MAIL_FROM": "invitations@contoso.example", "MAIL_REPLY_TO": "partners@contoso.example", "MAIL_ORGANIZATION": "Contoso",
+		"MAIL_SMTP": s.mailbox.SMTPAddr(), "MAIL_SMTP_SECURITY": "none", "LOG_KEY": rand.Text(), "SWEEP_SCHEDULE": "0 * * * * *",
 	}
 	if !s.careful {
 		m["SWEEP_SCHEDULE"] = "*/5 * * * * *"
@@ -206,15 +209,20 @@ func (s *stack) settings(getenv func(string) string) map[string]string {
 		m["UNCERTAIN_WAIT"] = (2*s.lag + 10*time.Second).String()
 		m["ASSIGN_AFTER"] = (s.lag*3/2 + 200*time.Millisecond).String()
 		m["INVITE_RATE"], m["INVITE_CAP"] = "max", "none"
+		m["MAIL_PER_MINUTE"], m["MAIL_PER_DAY"], m["MAIL_RETRY"] = "max", "max", "2s"
 		m["PROBE_OUTAGE"], m["PROBE_REFUSAL"] = "10s", "20s"
 	}
 	if s.limits != "on" {
 		m["WRITE_RATE"] = "max"
 	}
-	for _, name := range []string{"MAIL_MODE", "STALE_AFTER"} {
+	for _, name := range []string{"MAIL_MODE", "MAIL_PER_MINUTE", "MAIL_PER_DAY", "STALE_AFTER"} {
 		if v := getenv(name); v != "" {
 			m[name] = v
 		}
+	}
+	if v := getenv("MAIL_MAILBOX"); v != "" { // through Microsoft Graph, which hands the mails to the same mail server
+		m["MAIL_MAILBOX"], m["MAIL_FROM"] = v, v
+		delete(m, "MAIL_SMTP")
 	}
 	return m
 }
@@ -234,7 +242,7 @@ func (s *stack) writeEnv() error {
 func (s *stack) announce() {
 	ready := map[string]any{
 		"functions": s.platform.url(), "serviceBus": s.bus.ConnectionString(), "storage": s.azurite.ConnectionString(),
-		"graph": s.entra.URL(), "graphControl": s.entra.ControlURL(), "mailbox": "",
+		"graph": s.entra.URL(), "graphControl": s.entra.ControlURL(), "mailbox": s.mailbox.URL(),
 		"pids": map[string]int{"handler": s.platform.handlerPID(), "azurite": s.azurite.PID(), "devstack": os.Getpid()},
 	}
 	if s.aws != nil {
@@ -245,6 +253,7 @@ func (s *stack) announce() {
 	if s.aws != nil {
 		s.console.say("S3 %s, bucket %s, its events in a queue in front of the relay in AWS Lambda", s.aws.s3.URL(), dropBucket)
 	}
+	s.console.say("mails to guests: %s", s.mailbox.URL())
 	s.console.say("faults %s, limits %s, replication lag %s; repeat this run's lag and faults with -rand %d", s.faults, s.limits, s.lag, s.random)
 	if !s.exit {
 		s.console.say("in another terminal: export GUESTLIST_ENV=%s", s.env)

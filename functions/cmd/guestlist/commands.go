@@ -31,7 +31,7 @@ type body struct {
 
 func commands() []command {
 	return []command{
-		statusCommand(), dropCommand(),
+		statusCommand(), guestCommand(), dropCommand(),
 		sourceAddCommand(), sourceListCommand(), sourceShowCommand(),
 		cancelCommand(),
 		lettersListCommand(), lettersReplayCommand(),

@@ -14,7 +14,6 @@ import (
 type config struct {
 	graph         string
 	redirect      string
-	mailMode      string
 	assigns       bool // applications, and not only groups
 	lease         time.Duration
 	uncertainWait time.Duration
@@ -23,6 +22,7 @@ type config struct {
 	pace          pace.Settings
 	logKey        []byte
 	probes        breaker.Waits
+	mail          mailConfig
 }
 
 // readConfig reads the settings; the error names every one that is wrong.
@@ -31,7 +31,6 @@ func readConfig(getenv func(string) string) (config, error) {
 	c := config{
 		graph:         s.text("GRAPH_ENDPOINT", "https://graph.microsoft.com"),
 		redirect:      s.text("DEFAULT_REDIRECT_URL", "https://myapplications.microsoft.com"),
-		mailMode:      s.text("MAIL_MODE", "microsoft"),
 		assigns:       s.text("APP_ASSIGNMENT", "on") == "on",
 		lease:         s.duration("LEASE", 120*time.Second),
 		uncertainWait: s.duration("UNCERTAIN_WAIT", 15*time.Minute),
@@ -42,9 +41,7 @@ func readConfig(getenv func(string) string) (config, error) {
 		probes: breaker.Waits{Outage: s.duration("PROBE_OUTAGE", breaker.DefaultWaits.Outage),
 			Refusal: s.duration("PROBE_REFUSAL", breaker.DefaultWaits.Refusal), Longest: breaker.DefaultWaits.Longest},
 	}
-	if c.mailMode != "microsoft" && c.mailMode != "none" {
-		s.wrong("MAIL_MODE", c.mailMode, "microsoft or none")
-	}
+	c.mail = s.mail(c.lease)
 	if v := getenv("APP_ASSIGNMENT"); v != "" && v != "on" && v != "off" {
 		s.wrong("APP_ASSIGNMENT", v, "on or off")
 	}

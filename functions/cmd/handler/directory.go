@@ -41,13 +41,13 @@ func (d directory) Confirm(ctx context.Context, userID, address string) (bool, e
 	return same, verdict(err)
 }
 
-func (d directory) Invite(ctx context.Context, i invite.Invitation) (string, error) {
+func (d directory) Invite(ctx context.Context, i invite.Invitation) (invite.Invited, error) {
 	made, err := d.graph.Invite(ctx, graph.Invitation{Address: i.Address, DisplayName: i.DisplayName, RedirectURL: i.RedirectURL,
 		Text: i.Text, CC: i.CC, Language: i.Language, SendMail: i.Mail})
 	if e, ok := errors.AsType[*graph.Error](err); err != nil && (!ok || !e.Certain()) {
-		return "", fmt.Errorf("%w: %w", invite.ErrUncertain, verdict(err))
+		return invite.Invited{}, fmt.Errorf("%w: %w", invite.ErrUncertain, verdict(err))
 	}
-	return made.UserID, verdict(err)
+	return invite.Invited(made), verdict(err)
 }
 
 // AddMembers tells a refusal that may be one member's from one that would meet each of them: what the identity may do, and

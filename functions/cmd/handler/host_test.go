@@ -9,6 +9,7 @@ import (
 
 	"guestlist/functions/assignaccess"
 	"guestlist/functions/inviteguest"
+	"guestlist/functions/notifyguest"
 	"guestlist/functions/planupload"
 	"guestlist/functions/reportimport"
 	"guestlist/functions/sweepledger"
@@ -54,7 +55,7 @@ func TestStepsEndBeforeTheHostDoes(t *testing.T) {
 	if renewal := clock(t, host.Extensions.ServiceBus.MaxAutoLockRenewalDuration); renewal <= limit {
 		t.Errorf("locks are renewed for %s, invocations last up to %s", renewal, limit)
 	}
-	for _, f := range []customhandler.Function{planupload.New(nil), inviteguest.New(nil), assignaccess.New(nil), reportimport.New(nil)} {
+	for _, f := range []customhandler.Function{planupload.New(nil), inviteguest.New(nil), assignaccess.New(nil), notifyguest.New(nil), reportimport.New(nil)} {
 		patience, deadline := f.Patience, f.Deadline
 		if patience == 0 {
 			patience = customhandler.DefaultPatience

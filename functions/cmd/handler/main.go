@@ -17,6 +17,7 @@ import (
 	"guestlist/functions/assignaccess"
 	"guestlist/functions/cmd/internal/connect"
 	"guestlist/functions/inviteguest"
+	"guestlist/functions/notifyguest"
 	"guestlist/functions/planupload"
 	"guestlist/functions/reportimport"
 	"guestlist/functions/sweepledger"
@@ -77,9 +78,14 @@ func setUp(ctx context.Context, getenv func(string) string, log *slog.Logger) (h
 		return nil, err
 	}
 	w := wiring{config: c, Services: services, directory: directory{graph: client, assigns: c.assigns}, breaker: b, pacer: pacer}
+	mails, err := w.notify()
+	if err != nil {
+		return nil, err
+	}
 	return customhandler.New(customhandler.Options{
 		Functions: []customhandler.Function{
-			planupload.New(w.planner()), inviteguest.New(b.Guard(w.invite())), assignaccess.New(b.Guard(w.assign())), reportimport.New(w.report()),
+			planupload.New(w.planner()), inviteguest.New(b.Guard(w.invite())), assignaccess.New(b.Guard(w.assign())), notifyguest.New(mails),
+			reportimport.New(w.report()),
 		},
 		Timers: []customhandler.Timer{sweepledger.New(w.sweep())},
 		Sender: services.Bus, DeadLetterer: services.Bus, Log: log, LogKey: c.logKey,
@@ -111,12 +117,12 @@ func (w wiring) window() *window.Window {
 
 func (w wiring) planner() *plan.Planner {
 	return &plan.Planner{Ledger: w.Ledger, Blobs: w.Blobs, Bus: w.Bus, Directory: w.directory, Window: w.window(), Pace: w.pace,
-		RedirectURL: w.redirect, Now: time.Now}
+		RedirectURL: w.redirect, MailMode: w.mail.mode, Now: time.Now}
 }
 
 func (w wiring) invite() *invite.Step {
 	return &invite.Step{Ledger: w.Ledger, Directory: w.directory, Bus: w.Bus, Pacer: w.pacer, Cancelled: w.cancelled(), Holder: rand.Text,
-		Mode: w.mailMode, Lease: w.lease, UncertainWait: w.uncertainWait, Settle: w.assignAfter, Gather: gather}
+		Mode: w.mail.mode, Lease: w.lease, UncertainWait: w.uncertainWait, Settle: w.assignAfter, Gather: gather}
 }
 
 func (w wiring) assign() *assign.Step {

@@ -16,6 +16,7 @@ var fields = []test{
 	{"EveryFieldOfAGuestIsKept", fieldsOfGuest},
 	{"EveryFieldOfTheTenantIsKept", fieldsOfTenant},
 	{"EveryFieldOfTheBreakerIsKept", fieldsOfBreaker},
+	{"EveryFieldOfTheMailPaceIsKept", fieldsOfMailPace},
 }
 
 // filler sets values to something other than zero, and each to something else.
@@ -164,6 +165,19 @@ func fieldsOfBreaker(t *testing.T, h Harness) {
 	must(t, err)
 	same(t, "updated", want, updated)
 	read, err := h.Second.Breaker(t.Context())
+	must(t, err)
+	identical(t, "update", updated, read)
+}
+
+func fieldsOfMailPace(t *testing.T, h Harness) {
+	want := filled[ledger.MailPace](t)
+	updated, err := h.Store.UpdateMailPace(t.Context(), func(row *ledger.MailPace, _ time.Time) error {
+		*row = want
+		return nil
+	})
+	must(t, err)
+	same(t, "updated", want, updated)
+	read, err := h.Second.MailPace(t.Context())
 	must(t, err)
 	identical(t, "update", updated, read)
 }

@@ -28,6 +28,7 @@ type Store struct {
 
 	tenant  *single[ledger.Tenant]
 	breaker *single[ledger.Breaker]
+	mail    *single[ledger.MailPace]
 }
 
 var _ ledger.Store = (*Store)(nil)
@@ -42,6 +43,7 @@ func New(now func() time.Time) *Store {
 		grants:  map[string]map[string]string{},
 		tenant:  newTenant(),
 		breaker: newBreaker(),
+		mail:    newMail(),
 	}
 }
 

@@ -24,6 +24,11 @@ func newTenant() *single[ledger.Tenant] {
 		copy: func(t ledger.Tenant) ledger.Tenant { return t }}
 }
 
+func newMail() *single[ledger.MailPace] {
+	return &single[ledger.MailPace]{times: (*ledger.MailPace).Times, version: func(p *ledger.MailPace) *string { return &p.Version },
+		copy: func(p ledger.MailPace) ledger.MailPace { return p }}
+}
+
 func newBreaker() *single[ledger.Breaker] {
 	return &single[ledger.Breaker]{times: (*ledger.Breaker).Times, version: func(b *ledger.Breaker) *string { return &b.Version },
 		copy: ledger.Breaker.Copy}
@@ -88,4 +93,12 @@ func (s *Store) Breaker(ctx context.Context) (ledger.Breaker, error) { return s.
 // UpdateBreaker implements [ledger.Breakers].
 func (s *Store) UpdateBreaker(ctx context.Context, change func(*ledger.Breaker, time.Time) error) (ledger.Breaker, error) {
 	return s.breaker.update(ctx, s, change)
+}
+
+// MailPace implements [ledger.Mails].
+func (s *Store) MailPace(ctx context.Context) (ledger.MailPace, error) { return s.mail.read(ctx) }
+
+// UpdateMailPace implements [ledger.Mails].
+func (s *Store) UpdateMailPace(ctx context.Context, change func(*ledger.MailPace, time.Time) error) (ledger.MailPace, error) {
+	return s.mail.update(ctx, s, change)
 }

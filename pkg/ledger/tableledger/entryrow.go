@@ -54,7 +54,7 @@ func encodeEntry(partition string, e *ledger.Entry) ([]byte, error) {
 	r := newRow(partition, entryKey+e.Guest).one(versionProperty, e.Version).
 		put("Address", e.Address).put("DisplayName", e.DisplayName).
 		put("Text", e.Text).put("RedirectURL", e.RedirectURL).put("CC", e.CC).put("Language", e.Language).
-		put("UserID", e.UserID)
+		put("Mail", e.Mail).put("UserID", e.UserID)
 	errs := []error{r.putJSON("Invite", e.Invite), r.putJSON("Notify", e.Notify)}
 	if len(e.Lines) > 0 {
 		errs = append(errs, r.putJSON("Lines", e.Lines))
@@ -73,7 +73,7 @@ func decodeEntry(importID string, r stored) (ledger.Entry, error) {
 		Import: importID, Guest: r.one("RowKey")[len(entryKey):], Version: r.version(),
 		Address: r.text("Address"), DisplayName: r.text("DisplayName"),
 		Text: r.text("Text"), RedirectURL: r.text("RedirectURL"), CC: r.text("CC"), Language: r.text("Language"),
-		UserID: r.text("UserID"),
+		Mail: r.text("Mail"), UserID: r.text("UserID"),
 	}
 	errs := []error{r.json("Invite", &e.Invite), r.json("Notify", &e.Notify), r.json("Lines", &e.Lines)}
 	for {

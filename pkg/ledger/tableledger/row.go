@@ -63,6 +63,14 @@ func (r *row) putTime(name string, t time.Time) *row {
 	return r.one(name, t.UTC().Format(time.RFC3339Nano))
 }
 
+// putCount adds a number, as text.
+func (r *row) putCount(name string, n int) *row {
+	if n == 0 {
+		return r
+	}
+	return r.one(name, strconv.Itoa(n))
+}
+
 // putJSON adds a value as JSON.
 func (r *row) putJSON(name string, v any) error {
 	text, err := json.Marshal(v)
@@ -129,6 +137,18 @@ func (s stored) time(name string) (time.Time, error) {
 		return t, fmt.Errorf("property %s: %w", name, err)
 	}
 	return t, nil
+}
+
+func (s stored) count(name string) (int, error) {
+	text := s.one(name)
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, fmt.Errorf("property %s: %w", name, err)
+	}
+	return n, nil
 }
 
 func (s stored) json(name string, v any) error {

@@ -9,7 +9,7 @@
 //   - entries: sixteen partitions per import, <import>-<first digit of the guest key>, each with e|<guest> (the entry),
 //     d|<due>|<guest> and w|<reason>|<guest> (its indexes, empty rows) and c (the tally).
 //   - grants: a partition per target, a row per guest to whom it was granted.
-//   - tenants: one row for the tenant's pace and one for its circuit breaker.
+//   - tenants: one row for the tenant's pace, one for its circuit breaker and one for the mail provider's.
 //
 // An entry, its indexes and the tally change in one transaction, under the ETags of the entry and the tally. Each write
 // carries a random version, by which a writer whose answer was lost finds out that it has written after all. Updates of

@@ -24,6 +24,23 @@ func (s *Store) UpdateTenant(ctx context.Context, change func(*ledger.Tenant, ti
 	return tenantRow.update(ctx, s, change)
 }
 
+var mailRow = single[ledger.MailPace]{
+	name: "mail", column: "Mail", times: (*ledger.MailPace).Times,
+	version: func(p *ledger.MailPace) *string { return &p.Version },
+	copy:    func(p ledger.MailPace) ledger.MailPace { return p },
+}
+
+// MailPace implements [ledger.Mails].
+func (s *Store) MailPace(ctx context.Context) (ledger.MailPace, error) {
+	p, _, err := mailRow.read(ctx, s)
+	return p, err
+}
+
+// UpdateMailPace implements [ledger.Mails].
+func (s *Store) UpdateMailPace(ctx context.Context, change func(*ledger.MailPace, time.Time) error) (ledger.MailPace, error) {
+	return mailRow.update(ctx, s, change)
+}
+
 var breakerRow = single[ledger.Breaker]{
 	name: "breaker", column: "Breaker", times: (*ledger.Breaker).Times,
 	version: func(b *ledger.Breaker) *string { return &b.Version },

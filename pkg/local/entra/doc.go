@@ -39,7 +39,7 @@
 //   - A user that is restored comes back without its groups and roles.
 //   - Of one application's limits over all tenants, and of the 130,000 requests in 10 s, nothing is emulated: those of a
 //     tenant are narrower. Every object, deleted or not, counts as one against the quota of objects.
-//   - No mail is sent: it is counted. Nobody signs in on the pages: whoever has a redeem link is the guest, and My Apps takes
+//   - No invitation mail is sent: it is counted. Nobody signs in on the pages: whoever has a redeem link is the guest, and My Apps takes
 //     an address without a password. Consent, auto-redemption and one-time passcodes are left out. A redirect address on a
 //     host of Microsoft's My Apps leads to the emulated page, any other to itself.
 //

@@ -10,7 +10,8 @@ import (
 // graph is what is served below /v1.0: the routes and their handlers.
 type graph struct {
 	*tenant
-	url string // scheme, host and port that callers see
+	outgoing string // address of the mail server for sendMail; empty: nobody has a mailbox
+	url      string // scheme, host and port that callers see
 }
 
 // route is one operation of Microsoft Graph. A segment in braces matches anything.
@@ -43,6 +44,7 @@ const (
 	opApplication = "application"
 	opAppRole     = "approle"
 	opTenant      = "tenant"
+	opMail        = "mail"
 	opToken       = "token"
 	opAny         = "*"
 )
@@ -65,6 +67,7 @@ func routes() []route {
 		{"DELETE", []string{"users", "{id}"}, opUser, 1, none, toDeleteUsers, (*graph).deleteUser},
 		{"GET", []string{"users", "{id}", "appRoleAssignments"}, opAppRole, 1, listing, toReadRoles, (*graph).listAssignments},
 		{"POST", []string{"users", "{id}", "appRoleAssignments"}, opAppRole, 1, none, toAssign, (*graph).assignTo},
+		{"POST", []string{"users", "{id}", "sendMail"}, opMail, 1, none, toSendMail, (*graph).sendMail},
 		{"GET", []string{"groups"}, opGroup, 1, asking, toReadGroups, (*graph).listGroups},
 		{"GET", []string{"groups", "{id}"}, opGroup, 1, single, toReadGroups, (*graph).getGroup},
 		{"PATCH", []string{"groups", "{id}"}, opMember, 1, none, toWriteMembers, (*graph).patchGroup},

@@ -47,7 +47,7 @@ func (q *request) units(base int) int {
 // writeCost is how many writes q counts as. An invitation is one too, unless it is set apart.
 func (c *call) writeCost(s Settings) int {
 	switch {
-	case !c.q.writes(), c.route.op == opInvite && s.InvitationsApart:
+	case !c.q.writes(), c.route.op == opMail, c.route.op == opInvite && s.InvitationsApart:
 		return 0
 	case c.q.Method == http.MethodPatch && s.PatchCost == "thirds":
 		return max(1, (bytes.Count(c.q.body, []byte("://"))+2)/3)

@@ -31,13 +31,14 @@ var (
 	toReadRoles    = need{{"AppRoleAssignment.ReadWrite.All", "Application.Read.All", "Directory.Read.All", "Directory.ReadWrite.All"}}
 	toAssign       = need{{"AppRoleAssignment.ReadWrite.All"}, toReadApps[0]}
 	toReadTenant   = need{{"Organization.Read.All", "Directory.Read.All", "Directory.ReadWrite.All"}}
+	toSendMail     = need{{"Mail.Send"}}
 	toReadPolicy   = need{{"Policy.Read.All", "Policy.ReadWrite.Authorization"}}
 )
 
 // everyPermission is what identities have that the seed does not list.
 func everyPermission() []string {
 	var all []string
-	for _, n := range []need{toInvite, toReadUsers, toDeleteUsers, toReset, toReadGroups, toWriteMembers, toReadApps, toReadRoles, toAssign, toReadTenant, toReadPolicy} {
+	for _, n := range []need{toInvite, toReadUsers, toDeleteUsers, toReset, toReadGroups, toWriteMembers, toReadApps, toReadRoles, toAssign, toReadTenant, toSendMail, toReadPolicy} {
 		all = append(all, slices.Concat(n...)...)
 	}
 	slices.Sort(all)

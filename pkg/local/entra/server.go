@@ -26,7 +26,9 @@ type Config struct {
 	Limits bool // answer 429 beyond the documented limits
 	// LimitWindow shortens the window of the write limit, and that of invitations if it is longer, at the same rates; 0 is
 	// the documented 150 s.
-	LimitWindow    time.Duration
+	LimitWindow time.Duration
+	// Outgoing is the SMTP server, host:port, that sendMail hands its mails to; "" means that no user has a mailbox.
+	Outgoing       string
 	Faults         bool             // let a few requests fail at random
 	RandSeed       uint64           // decides lags and faults
 	BlockAfter     int              // block the tenant after so many invitations; 0 is never
@@ -141,7 +143,7 @@ func (s *Server) Reset() error {
 		return fmt.Errorf("reset entra: %w", err)
 	}
 	d.settings.BlockAfter = cmp.Or(s.cfg.BlockAfter, d.settings.BlockAfter)
-	w := &world{graph: &graph{tenant: d, url: s.URL()}, limits: newLimits(s.cfg.Limits, s.cfg.LimitWindow, s.cfg.Now),
+	w := &world{graph: &graph{tenant: d, outgoing: s.cfg.Outgoing, url: s.URL()}, limits: newLimits(s.cfg.Limits, s.cfg.LimitWindow, s.cfg.Now),
 		faults: newFaults(s.cfg.Faults, t), counters: newCounters()}
 	s.mu.Lock()
 	defer s.mu.Unlock()

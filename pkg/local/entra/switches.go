@@ -30,6 +30,7 @@ var switches = []Switch{
 	{"config.Lag", "a new user is 404, then takes no app roles; filtered member lists follow later", "docs-contrib issue 2465, msgraph-sdk-dotnet issue 2508; no bound is documented", "T"},
 	{"config.Limits", "429 beyond the limits on writes, invitations and resource units", "page throttling-limits", "D"},
 	{"config.LimitWindow", "shorter windows at the same rates", own, "E"},
+	{"config.Outgoing", "sendMail is served, and its mails go there", "page user-sendmail; its refusals are a guess", "U"},
 	{"config.Faults", "a few requests fail by chance", "resource page errors: 503 and 504", "D"},
 	{"config.RandSeed", "decides lags and chance", own, "E"},
 	{"config.BlockAfter", "as setting.blockAfter", "Microsoft Q&A 5781008", "T"},

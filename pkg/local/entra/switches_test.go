@@ -14,6 +14,7 @@ var proofs = map[string]func(*testing.T){
 	"config.Lag":            TestANewGuestIsUnknownThenFoundThenAssignable,
 	"config.Limits":         TestWritesBeyondTheLimitAre429UntilRetryAfter,
 	"config.LimitWindow":    TestTheWindowSlides,
+	"config.Outgoing":       TestMailGoesOutFromAMailbox,
 	"config.Faults":         TestChanceFollowsTheSeedAndItsRates,
 	"config.RandSeed":       TestLagsDifferByGuestAndFollowTheSeed,
 	"config.BlockAfter":     TestTheTenantStopsTakingInvitations,

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"guestlist/pkg/ledger"
+	"guestlist/pkg/message"
+	"guestlist/pkg/report"
+	"guestlist/pkg/status"
+	"guestlist/pkg/work"
+)
+
+// oracle is what must hold whatever went wrong on the way: no queue has a message left, nobody has two accounts, nobody
+// was mailed twice, and every row of every import has one outcome.
+func (w *world) oracle(deadLetters int, imports ...status.Import) {
+	w.t.Helper()
+	w.drained(deadLetters)
+	if s := w.entra.Stats(); len(s.DuplicateMails) > 0 || len(s.DuplicateUsers) > 0 {
+		w.t.Errorf("mailed twice: %v; two accounts: %v", s.DuplicateMails, s.DuplicateUsers)
+	}
+	w.discreet()
+	w.secretsKept(imports)
+	for _, i := range imports {
+		sum := w.summary(i)
+		if n := total(sum.Outcomes); n != sum.Rows {
+			w.t.Errorf("import %s: %d rows, %d outcomes %v", i.ID, sum.Rows, n, sum.Outcomes)
+		}
+		tally, err := w.services.Ledger.Tally(w.ctx, i.ID)
+		if err != nil || tally.Open != 0 {
+			w.t.Errorf("import %s: tally %+v, %v", i.ID, tally, err)
+		}
+	}
+}
+
+// discreet checks that no log line has an address: guests appear under a pseudonym only.
+func (w *world) discreet() {
+	w.t.Helper()
+	log, err := os.ReadFile(strings.TrimSuffix(w.env, ".env") + ".log")
+	if err != nil || !bytes.Contains(log, []byte("invocation ended")) {
+		w.t.Errorf("no log of the handler: %v", err)
+	}
+	for line := range bytes.Lines(log) {
+		if bytes.Contains(line, []byte("@")) || bytes.Contains(line, []byte("redeem?")) {
+			w.t.Errorf("a log line with an address or a redeem link: %s", line)
+			return
+		}
+	}
+}
+
+// secretsKept looks for redeem links where they may not be: in rows whose mail was sent, entries, imports, work files and
+// results. Messages carry keys only, and logs are looked at by discreet.
+func (w *world) secretsKept(imports []status.Import) {
+	w.t.Helper()
+	var all bytes.Buffer
+	for _, i := range imports {
+		for part := range ledger.Parts {
+			for e, err := range w.services.Ledger.ListEntries(w.ctx, i.ID, part, "") {
+				if err != nil {
+					w.t.Fatal(err)
+				}
+				fmt.Fprintf(&all, "%+v\n", e)
+				g, err := w.services.Ledger.Guest(w.ctx, e.Guest)
+				if err != nil && !errors.Is(err, ledger.ErrNotFound) {
+					w.t.Fatal(err)
+				}
+				if g.Mail == ledger.MailSent && g.RedeemURL != "" {
+					w.t.Errorf("a link was kept though its mail was sent")
+				}
+			}
+		}
+	}
+	for i, err := range w.services.Ledger.ListImports(w.ctx, false) {
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		fmt.Fprintf(&all, "%+v\n", i)
+	}
+	for _, container := range []string{report.Container, work.Container} {
+		for b, err := range w.services.Blobs.List(w.ctx, container, "") {
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			r, _, err := w.services.Blobs.Open(w.ctx, container, b.Path, "")
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			_, err = all.ReadFrom(r)
+			r.Close()
+			if err != nil {
+				w.t.Fatal(err)
+			}
+		}
+	}
+	if bytes.Contains(all.Bytes(), []byte("redeem?")) || bytes.Contains([]byte(w.output.String()), []byte("redeem?")) {
+		w.t.Error("a redeem link lies where it may not")
+	}
+}
+
+// mailed checks that so many guests were mailed, by Guestlist, and that what came more than once is said in the results.
+func (w *world) mailed(guests int) {
+	w.t.Helper()
+	s, byMicrosoft := w.mailbox.Stats(), w.entra.Stats().MailsByMicrosoft
+	if s.MessageIDs != guests || byMicrosoft != 0 {
+		w.t.Errorf("%d different mails, %d by Microsoft; want %d and none", s.MessageIDs, byMicrosoft, guests)
+	}
+	if s.Messages == s.MessageIDs {
+		return
+	}
+	said := 0
+	for i, err := range w.services.Ledger.ListImports(w.ctx, false) {
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		said += w.uncertain(i.ID)
+	}
+	if repeated := len(s.Repeated); said < repeated {
+		w.t.Errorf("%d mails came more than once, %d rows say that it may be so", repeated, said)
+	}
+	w.t.Logf("%d mails for %d guests, %d of them more than once", s.Messages, guests, len(s.Repeated))
+}
+
+// drained waits until the broker has nothing to deliver; a report that was asked for twice may still be on its way. What
+// stays are the mails' messages of ten minutes hence, whose mails the last targets have sent for already.
+func (w *world) drained(deadLetters int) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.ctx, 2*time.Minute)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		busy, dead := w.busy()
+		if busy == "" {
+			if dead != deadLetters {
+				w.t.Errorf("%d dead letters, want %d", dead, deadLetters)
+			}
+			return
+		}
+		select {
+		case <-ctx.Done():
+			w.t.Errorf("the queues do not run empty: %s", busy)
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// busy says which queues still hold what, and counts the dead letters.
+func (w *world) busy() (what string, dead int) {
+	for _, q := range w.bus.Stats() {
+		dead += q.DeadLettered
+		if q.Name == message.Notifications {
+			q.Scheduled = 0
+		}
+		if q.Active+q.Locked+q.Scheduled+q.Deferred > 0 {
+			what += fmt.Sprintf("%s %+v ", q.Name, q)
+		}
+	}
+	return what, dead
+}
