@@ -29,7 +29,7 @@ PKGS    ?= ./...
 # More arguments for go test, for example ARGS='-run Lease'.
 ARGS    ?=
 
-.PHONY: help demo run test check package tools conformance needs-go needs-node format vet lint tidy race vulnerabilities devstack
+.PHONY: help demo run bench-graph test check package tools conformance needs-go needs-node format vet lint tidy race vulnerabilities devstack
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -106,11 +106,11 @@ var missingShape = regexp.MustCompile(`Resource '([0-9A-Za-z-]+)' does not exist
 // unanswered is a call without a status, or one whose answer broke off.
 func (k call) unanswered(x *exchange, err error) error {
 	e := &Error{Operation: k.op, Status: x.status, Class: Transient, sent: x.sent, cause: bare(err)}
-	if x.header != nil {
+	if e.RequestID = x.client; x.header.Get("request-id") != "" {
 		e.RequestID = x.header.Get("request-id")
 	}
 	if t, ok := errors.AsType[*tokenError](err); ok {
-		e.Code, e.sent = NoToken, false
+		e.Code, e.sent, e.RequestID = NoToken, false, ""
 		e.Message, _, _ = strings.Cut(t.Error(), "\n") // the lines below repeat the identity endpoint's answer
 		return e
 	}

@@ -35,11 +35,15 @@ func TestNetworkTroubleIsTransientAndTellsWhetherItIsCertain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := client(t, graph.Config{HTTP: roundTrip(func(*http.Request) (*http.Response, error) { return nil, tc.err })})
+			var sent string // support finds a request by it that nobody answered
+			c := client(t, graph.Config{HTTP: roundTrip(func(r *http.Request) (*http.Response, error) {
+				sent = r.Header.Get("client-request-id")
+				return nil, tc.err
+			})})
 			for op, run := range methods(c) {
 				err := run(t.Context())
 				e, ok := errors.AsType[*graph.Error](err)
-				if !ok || e.Class != graph.Transient || e.Certain() != tc.certain || e.Operation != op || !errors.Is(err, tc.err) {
+				if !ok || e.Class != graph.Transient || e.Certain() != tc.certain || e.Operation != op || !errors.Is(err, tc.err) || e.RequestID != sent {
 					t.Errorf("%s: %+v (%v)", op, e, err)
 				}
 				noSecrets(t, err.Error())

@@ -9,8 +9,12 @@ import (
 	"guestlist/pkg/ledger"
 )
 
-// closedFor is how long a bucket is closed after a 429 that does not say: the longest of Microsoft's short windows.
-const closedFor = 10 * time.Second
+const (
+	// closedFor is how long a bucket is closed after a 429 that does not say: the longest of Microsoft's short windows.
+	closedFor = 10 * time.Second
+	// longestClosed is the longest that a 429 is believed: six of the longest documented windows.
+	longestClosed = 15 * time.Minute
+)
 
 // Call is a call whose time has come. Tell it how the call went.
 type Call struct {
@@ -33,7 +37,7 @@ func (t *Throttled) Error() string { return t.Err.Error() }
 func (t *Throttled) Unwrap() error { return t.Err }
 
 // Done tells how the call went. A success of an invitation counts for the ramp. [Throttled] closes the bucket for as long as
-// the answer says, 10 s if it does not, and halves its rate, which regains 5 % of its limit each 10 s; an invitation's does
+// the answer says, 10 s if it does not and 15 min at most, and halves its rate, which regains 5 % of its limit each 10 s; an invitation's does
 // so for both buckets, since the answer need not say which. A call that was booked before the last halving teaches nothing
 // new. Any other error says nothing about the pace.
 func (c *Call) Done(ctx context.Context, err error) {
@@ -52,6 +56,7 @@ func (c *Call) throttled(ctx context.Context, after time.Duration) {
 	if after <= 0 {
 		after = closedFor
 	}
+	after = min(after, longestClosed)
 	news := false
 	t, err := c.pacer.ledger.UpdateTenant(context.WithoutCancel(ctx), func(t *ledger.Tenant, now time.Time) error {
 		*t = c.pacer.settings.Fill(*t)

@@ -21,6 +21,8 @@ func throttled(after time.Duration) error {
 func TestThrottlingClosesAndHalves(t *testing.T) {
 	inBubble(t, func(t *testing.T, l *memledger.Store) {
 		p := pace.New(l, fast)
+		must(t, p.Write).Done(t.Context(), throttled(1000*time.Hour))
+		near(t, "closed at most", time.Until(row(t, l).Writes.Next), 15*time.Minute)
 		for said, closed := range map[time.Duration]time.Duration{15 * time.Second: 15 * time.Second, 0: 10 * time.Second, -time.Second: 10 * time.Second} {
 			time.Sleep(time.Hour)
 			start := time.Now()

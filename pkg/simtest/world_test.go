@@ -1,16 +1,12 @@
 package simtest
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"strings"
 	"sync"
@@ -21,7 +17,6 @@ import (
 	"guestlist/pkg/assign"
 	"guestlist/pkg/blobstore/memblob"
 	"guestlist/pkg/breaker"
-	"guestlist/pkg/bus/membus"
 	"guestlist/pkg/customhandler"
 	"guestlist/pkg/invite"
 	"guestlist/pkg/ledger"
@@ -47,7 +42,7 @@ type world struct {
 	t      *testing.T
 	ledger *memledger.Store
 	blobs  *memblob.Store
-	bus    *broker
+	bus    *Broker
 	dir    *directory
 	pace   pace.Settings
 	start  time.Time
@@ -61,7 +56,7 @@ func simulate(t *testing.T, processes int, s pace.Settings, f func(t *testing.T,
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, ledger: memledger.New(time.Now), bus: newBroker(), pace: s, start: time.Now()}
+		w := &world{t: t, ledger: memledger.New(time.Now), bus: NewBroker(), pace: s, start: time.Now()}
 		w.blobs = memblob.New("acct", time.Now)
 		w.dir = newDirectory(w)
 		w.write(plan.PolicyContainer, policy.File("partners"), policy.Policy{Version: 1, Source: "partners", Groups: []policy.Group{{ID: group}},
@@ -101,7 +96,7 @@ func (w *world) process(ctx context.Context, wg *sync.WaitGroup, sweeps bool) {
 		w.t.Fatal(err)
 	}
 	for _, f := range functions {
-		wg.Go(func() { w.host(ctx, h, f.Name, f.Limit) })
+		wg.Go(func() { w.bus.Serve(ctx, h, f) })
 	}
 	if sweeps {
 		wg.Go(func() {
@@ -115,82 +110,6 @@ func (w *world) process(ctx context.Context, wg *sync.WaitGroup, sweeps bool) {
 				}
 			}
 		})
-	}
-}
-
-// host hands the messages of a queue to a handler, as many at a time as it works on.
-func (w *world) host(ctx context.Context, h http.Handler, queue string, limit int) {
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	places := make(chan struct{}, limit)
-	for ctx.Err() == nil {
-		select {
-		case places <- struct{}{}:
-		case <-ctx.Done():
-			return
-		}
-		d, ok := w.bus.Receive(queue)
-		if !ok {
-			<-places
-			w.bus.idle(ctx)
-			continue
-		}
-		wg.Go(func() {
-			defer func() { <-places }()
-			w.deliver(ctx, h, d)
-		})
-	}
-}
-
-// broker rings when something is sent, so that nobody has to look all the time.
-type broker struct {
-	*membus.Bus
-	mu   sync.Mutex
-	bell chan struct{}
-}
-
-func newBroker() *broker {
-	return &broker{Bus: membus.New(membus.Options{Lock: 10 * time.Minute}), bell: make(chan struct{})}
-}
-
-func (b *broker) Send(ctx context.Context, msgs ...message.Message) error {
-	err := b.Bus.Send(ctx, msgs...)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	close(b.bell)
-	b.bell = make(chan struct{})
-	return err
-}
-
-// idle waits until something is sent or due, but at least a moment.
-func (b *broker) idle(ctx context.Context) {
-	b.mu.Lock()
-	bell := b.bell
-	b.mu.Unlock()
-	const moment = 100 * time.Millisecond
-	wait := time.Hour
-	if next, ok := b.Next(); ok {
-		wait = max(moment, time.Until(next))
-	}
-	select {
-	case <-bell:
-	case <-time.After(wait):
-	case <-ctx.Done():
-	}
-}
-
-func (w *world) deliver(ctx context.Context, h http.Handler, d membus.Delivery) {
-	quoted := func(s string) string { b, _ := json.Marshal(s); return string(b) }
-	properties, _ := json.Marshal(d.Properties)
-	body, _ := json.Marshal(map[string]any{"Data": map[string]any{"msg": base64.StdEncoding.EncodeToString(d.Body)},
-		"Metadata": map[string]any{"LockToken": quoted(d.LockToken), "DeliveryCount": fmt.Sprint(d.Deliveries), "ApplicationProperties": string(properties)}})
-	req := httptest.NewRequestWithContext(ctx, http.MethodPost, "/"+d.Queue, bytes.NewReader(body))
-	res := httptest.NewRecorder()
-	h.ServeHTTP(res, req)
-	if res.Code == http.StatusOK {
-		_ = w.bus.Complete(d.Queue, d.LockToken) // a dead letter is settled already
-	} else if ctx.Err() == nil {
-		_ = w.bus.Abandon(d.Queue, d.LockToken)
 	}
 }
 
