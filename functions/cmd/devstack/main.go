@@ -3,6 +3,7 @@
 //
 //	devstack                     start the stack and say what happens, until it is interrupted
 //	devstack -csv FILE -exit     drop a file, wait for its results, print them, stop
+//	devstack -s3 BINARY …        drop files into a bucket of S3 instead, with the relay in AWS Lambda
 //	devstack servicebus|entra    serve one emulator
 //	devstack bench               measure directory writes and throughput, beside scripts
 //
@@ -63,6 +64,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 // options are the flags.
 type options struct {
 	dir, seed, policy, source, results, env string
+	relay                                   string
 	csv                                     []string
 	exit, json, careful, emptyFirst         bool
 	ports, faults, limits, dedup            string
@@ -79,6 +81,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	fs.StringVar(&o.source, "source", "partners", "`NAME` of the source that the files come through")
 	fs.StringVar(&o.seed, "seed", "", "fill the directory from `FILE`; without it, what a dropped file asks for is made and allowed")
 	fs.StringVar(&o.policy, "policy", "", "the source's policy, added when its first file is held")
+	fs.StringVar(&o.relay, "s3", "", "put dropped files into a bucket of S3, from where the relay `BINARY` brings them to the inbox")
 	fs.BoolVar(&o.exit, "exit", false, "stop when every dropped file is reported")
 	fs.StringVar(&o.results, "results", "", "with -exit: copy the results to `DIR`")
 	fs.BoolVar(&o.json, "json", false, "print JSON lines instead of text")
@@ -123,7 +126,7 @@ func (o options) check(rest []string) error {
 			return fmt.Errorf("-%s is %q: use on or off", name, v)
 		}
 	}
-	for _, file := range append(o.csv, o.seed, o.policy) {
+	for _, file := range append(o.csv, o.seed, o.policy, o.relay) {
 		if file == "" {
 			continue
 		}

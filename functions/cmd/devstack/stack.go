@@ -32,6 +32,7 @@ type stack struct {
 	bus      *servicebus.Server
 	entra    *entra.Server
 	platform *platform
+	aws      *aws // nil without -s3
 	services *connect.Services
 }
 
@@ -80,7 +81,7 @@ func (s *stack) start(ctx context.Context, getenv func(string) string) error {
 	if err != nil {
 		return err
 	}
-	for _, start := range []func(context.Context, io.Writer) error{s.startStorage, s.startBus, s.startEntra, s.connect, s.startEvents} {
+	for _, start := range []func(context.Context, io.Writer) error{s.startStorage, s.startBus, s.startEntra, s.connect, s.startEvents, s.startAWS} {
 		if err := start(ctx, log); err != nil {
 			return err
 		}
