@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -41,7 +42,8 @@ func entry(name string, lines []int, invite ledger.Step, targets ...ledger.Targe
 // mixture is an import with every outcome.
 func mixture(t *testing.T) *world {
 	w := newWorld(t)
-	w.imports(ledger.Import{Rows: 13, RowsRejected: 2, GuestsPlanned: 9})
+	w.imports(ledger.Import{Rows: 13, RowsRejected: 2, GuestsPlanned: 9, ExpectedWhy: "new invitations begin slowly",
+		Expected: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)})
 	a, b := group("A", ledger.Step{}), group("B", ledger.Step{})
 	refused := group("B", ended(ledger.Rejected, forbid))
 	ana2 := row(3, "ana", []string{"Ana Other", "", "B"}, b)

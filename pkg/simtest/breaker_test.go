@@ -180,3 +180,26 @@ func TestSlowStart(t *testing.T) {
 		}
 	})
 }
+
+// TestMicrosoftTakesNoMoreToday: should there be a cap of Microsoft's own, only invitations wait, and are tried now and then.
+func TestMicrosoftTakesNoMoreToday(t *testing.T) {
+	simulate(t, 1, fast, func(t *testing.T, w *world) {
+		later := &message.Later{After: 15 * time.Minute, Why: "throttled by Microsoft Graph"}
+		w.dir.meets(func(op string) (breaker.Cause, error) {
+			if op == "invite" && len(w.dir.users) >= 50 && time.Since(w.start) < 24*time.Hour {
+				return breaker.Capped, later
+			}
+			return "", nil
+		})
+		id := w.drop("capped", 120)
+		w.until(10*time.Minute, "the breaker opens", func() bool { return w.breaker().Open })
+		w.until(10*time.Minute, "who was invited gets access", func() bool { return w.tally(id).Ended[ledger.Done] == 50 })
+		before := w.dir.called("invite")
+		time.Sleep(12 * time.Hour)
+		if n := w.dir.called("invite") - before; n < 10 || n > 16 {
+			t.Errorf("%d probes in twelve hours", n)
+		}
+		w.reported(id, 14*time.Hour)
+		w.all(id, 120)
+	})
+}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +28,22 @@ func (w *world) until(what string, ok func() bool) {
 		case <-tick.C:
 		}
 	}
+}
+
+// sweeps counts the sweeps that have ended, by the handler's log.
+func (w *world) sweeps() int {
+	w.t.Helper()
+	log, err := os.ReadFile(strings.TrimSuffix(w.env, ".env") + ".log")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	n := 0
+	for line := range bytes.Lines(log) {
+		if bytes.Contains(line, []byte(`"invocation ended"`)) && bytes.Contains(line, []byte("sweepledger")) {
+			n++
+		}
+	}
+	return n
 }
 
 func (w *world) row() ledger.Breaker {
@@ -72,13 +90,12 @@ func TestTenantThatIsBlocked(t *testing.T) {
 	}
 	d := w.put(w.file("forty.csv", guests(40)), "forty.csv")
 	w.progress(d, 5)
-	w.until("all others wait for the breaker", func() bool {
-		row := w.row()
-		if !row.Open {
-			return false
+	w.until("nobody is on the way any more", func() bool {
+		tally, err := w.services.Ledger.Tally(w.ctx, d.importID)
+		if err != nil {
+			t.Fatal(err)
 		}
-		i := w.find(d)
-		return i.Open > 0 && i.Waiting[ledger.WaitBreaker] == i.Open
+		return w.row().Open && tally.InviteSent+tally.TargetsSent == 0 && tally.Waiting[ledger.WaitBreaker] > 0
 	})
 	before := w.entra.Stats()
 	row := w.row()
@@ -89,11 +106,16 @@ func TestTenantThatIsBlocked(t *testing.T) {
 	if i.Expected == nil || i.Expected.Cause != "breaker" {
 		t.Errorf("expected end %+v", i.Expected)
 	}
-	time.Sleep(12 * time.Second) // two sweeps
+	for _, q := range w.bus.Stats() {
+		if q.DeadLettered > 0 {
+			t.Errorf("queue %s has %d dead letters", q.Name, q.DeadLettered)
+		}
+	}
+	sweeps := w.sweeps()
+	w.until("two more sweeps", func() bool { return w.sweeps() >= sweeps+2 })
 	if after := w.entra.Stats(); after.Invitations != before.Invitations {
 		t.Errorf("%d invitations tried while the tenant was blocked", after.Invitations-before.Invitations)
 	}
-	w.drained(0)
 	if err := w.entra.SetInvitations("open"); err != nil {
 		t.Fatal(err)
 	}
