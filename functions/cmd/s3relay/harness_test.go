@@ -24,6 +24,7 @@ import (
 	"guestlist/pkg/local/azurite/azuritetest"
 	"guestlist/pkg/local/lambda"
 	locals3 "guestlist/pkg/local/s3"
+	"guestlist/pkg/local/s3/s3test"
 )
 
 // binary builds the function once per test process, as "make package" does.
@@ -133,7 +134,7 @@ func (w *world) queue(c lambda.QueueConfig) *lambda.Queue {
 // put uploads an object and returns the event that S3 sends.
 func (w *world) put(key string, body []byte) []byte {
 	w.t.Helper()
-	_, err := w.s3.Client().PutObject(w.t.Context(), &s3.PutObjectInput{Bucket: &w.bucket, Key: &key, Body: bytes.NewReader(body), ContentType: aws.String("text/csv")})
+	_, err := s3test.Client(w.s3).PutObject(w.t.Context(), &s3.PutObjectInput{Bucket: &w.bucket, Key: &key, Body: bytes.NewReader(body), ContentType: aws.String("text/csv")})
 	w.must(err)
 	return w.event()
 }

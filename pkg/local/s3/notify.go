@@ -2,7 +2,6 @@ package s3
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,9 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
 // webhook receives the gateway's notifications and gives them the form of S3's.
@@ -22,16 +18,17 @@ type webhook struct {
 	server *http.Server
 	ln     net.Listener
 	notify func([]byte)
-	client func() *s3.Client
-	base   int64 // of sequencers, so that those of one run are after those of the run before
+	// version finds the version of an object by its bucket, key and ETag
+	version func(string, string, string) string
+	base    int64 // of sequencers, so that those of one run are after those of the run before
 }
 
-func listen(client func() *s3.Client, notify func([]byte)) (*webhook, error) {
+func listen(version func(string, string, string) string, notify func([]byte)) (*webhook, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	w := &webhook{ln: ln, notify: notify, client: client, base: time.Now().UnixNano()}
+	w := &webhook{ln: ln, notify: notify, version: version, base: time.Now().UnixNano()}
 	w.server = &http.Server{Handler: w, ReadHeaderTimeout: time.Minute}
 	go w.server.Serve(ln) //nolint:errcheck // it ends with close
 	return w, nil
@@ -63,22 +60,6 @@ func (w *webhook) ServeHTTP(_ http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// versionOf returns the newest version of an object with an ETag; empty if the bucket keeps no versions.
-func (w *webhook) versionOf(bucket, key, etag string) string {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	out, err := w.client().ListObjectVersions(ctx, &s3.ListObjectVersionsInput{Bucket: &bucket, Prefix: &key})
-	if err != nil {
-		return ""
-	}
-	for _, v := range out.Versions {
-		if id := aws.ToString(v.VersionId); aws.ToString(v.Key) == key && strings.Trim(aws.ToString(v.ETag), `"`) == etag && id != "null" {
-			return id
-		}
-	}
-	return ""
-}
-
 // reshape mends where the gateway differs from S3: names with a prefix, keys that are not encoded, no versions, and
 // sequencers that count from one in digits without zeros in front. It reports whether S3 would send the record.
 func (w *webhook) reshape(record any) bool {
@@ -99,7 +80,7 @@ func (w *webhook) reshape(record any) bool {
 	etag, _ := object["eTag"].(string)
 	object["eTag"] = strings.Trim(etag, `"`)
 	if delete(object, "versionId"); strings.Contains(name, "ObjectCreated") {
-		if version := w.versionOf(in, key, strings.Trim(etag, `"`)); version != "" {
+		if version := w.version(in, key, strings.Trim(etag, `"`)); version != "" {
 			object["versionId"] = version
 		}
 	}

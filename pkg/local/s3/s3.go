@@ -16,9 +16,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-
 	"guestlist/pkg/local/child"
 )
 
@@ -67,7 +64,7 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 }
 
 func (s *Server) start(ctx context.Context, program string, c Config) (err error) {
-	if s.webhook, err = listen(s.Client, c.Notify); err != nil {
+	if s.webhook, err = listen(s.versionOf, c.Notify); err != nil {
 		return err
 	}
 	if s.port == 0 {
@@ -126,17 +123,6 @@ func (s *Server) PID() int { return s.child.PID() }
 func (s *Server) Environment() []string {
 	return []string{"AWS_ACCESS_KEY_ID=" + AccessKey, "AWS_SECRET_ACCESS_KEY=" + SecretKey, "AWS_REGION=" + Region, "AWS_ENDPOINT_URL_S3=" + s.URL()}
 }
-
-// Config returns what Environment says as a configuration of the SDK.
-func (s *Server) Config() aws.Config {
-	return aws.Config{Region: Region, BaseEndpoint: aws.String(s.URL()), Credentials: aws.CredentialsProviderFunc(
-		func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: AccessKey, SecretAccessKey: SecretKey}, nil
-		})}
-}
-
-// Client returns a client of the server.
-func (s *Server) Client() *s3.Client { return s3.NewFromConfig(s.Config()) }
 
 // Close ends the server and forgets its objects. It may be repeated.
 func (s *Server) Close() error {

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	locals3 "guestlist/pkg/local/s3"
+	"guestlist/pkg/local/s3/s3test"
 )
 
 type event struct {
@@ -50,7 +51,7 @@ func TestObjectsAreTold(t *testing.T) {
 	const key = "partners/neue Gäste+1 100%25.csv"
 	last := ""
 	for _, body := range []string{"a", "bb"} {
-		out, err := server.Client().PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String("drop"), Key: aws.String(key), Body: strings.NewReader(body)})
+		out, err := s3test.Client(server).PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String("drop"), Key: aws.String(key), Body: strings.NewReader(body)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,6 +18,7 @@ import (
 
 	"guestlist/pkg/blobstore"
 	locals3 "guestlist/pkg/local/s3"
+	"guestlist/pkg/local/s3/s3test"
 	"guestlist/pkg/message"
 	"guestlist/pkg/relay/s3source"
 )
@@ -54,7 +55,7 @@ func newWorld(t *testing.T, versions bool) *world {
 
 func (w *world) put(key string, body []byte) *s3.PutObjectOutput {
 	w.t.Helper()
-	out, err := w.s3.Client().PutObject(w.t.Context(), &s3.PutObjectInput{Bucket: &w.bucket, Key: &key, Body: bytes.NewReader(body), ContentType: aws.String("text/csv")})
+	out, err := s3test.Client(w.s3).PutObject(w.t.Context(), &s3.PutObjectInput{Bucket: &w.bucket, Key: &key, Body: bytes.NewReader(body), ContentType: aws.String("text/csv")})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -64,7 +65,7 @@ func (w *world) put(key string, body []byte) *s3.PutObjectOutput {
 // read opens and reads an object; spoil changes the bytes of answers on their way.
 func (w *world) read(key, version, etag string, spoil func([]byte)) ([]byte, blobstore.Properties, error) {
 	w.t.Helper()
-	c := w.s3.Config()
+	c := s3test.Config(w.s3)
 	if spoil != nil {
 		c.HTTPClient = &http.Client{Transport: spoiler(spoil)}
 	}
@@ -140,7 +141,7 @@ func TestSpoiledBytesAreNoticed(t *testing.T) {
 			continue // not of every server
 		}
 		key := string(algorithm)
-		out, err := w.s3.Client().PutObject(t.Context(), &s3.PutObjectInput{Bucket: &w.bucket, Key: &key, Body: bytes.NewReader(body), ChecksumAlgorithm: algorithm})
+		out, err := s3test.Client(w.s3).PutObject(t.Context(), &s3.PutObjectInput{Bucket: &w.bucket, Key: &key, Body: bytes.NewReader(body), ChecksumAlgorithm: algorithm})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -167,7 +168,7 @@ func TestWithoutASumTheETagIsOne(t *testing.T) {
 		change func([]byte)
 		fails  bool
 	}{"whole": {func([]byte) {}, false}, "spoiled": {flip, true}} {
-		c := w.s3.Config()
+		c := s3test.Config(w.s3)
 		c.HTTPClient = bare(tc.change)
 		r, _, p, err := s3source.New(c).Open(t.Context(), w.bucket, "a.csv", "", unquoted(*out.ETag))
 		if err != nil {
@@ -200,7 +201,7 @@ func TestSumOfSumsIsChecked(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, false)
 	key, parts := "parts.csv", [][]byte{random(5 << 20), random(5 << 20), random(77)}
-	client := w.s3.Client()
+	client := s3test.Client(w.s3)
 	up, err := client.CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: &w.bucket, Key: &key,
 		ChecksumAlgorithm: types.ChecksumAlgorithmCrc32, ChecksumType: types.ChecksumTypeComposite})
 	if err != nil {
@@ -244,7 +245,7 @@ func TestErrorsOfS3(t *testing.T) {
 		}},
 		"NoSuchVersion": {404, func(err error) bool { return errors.Is(err, blobstore.ErrNotFound) }},
 	} {
-		c := w.s3.Config()
+		c := s3test.Config(w.s3)
 		c.HTTPClient = &http.Client{Transport: answer(func(req *http.Request) *http.Response {
 			return &http.Response{StatusCode: tc.status, Request: req, Header: http.Header{"X-Amz-Request-Id": {"r1"}},
 				Body: io.NopCloser(strings.NewReader("<Error><Code>" + code + "</Code><Message>m</Message></Error>"))}
