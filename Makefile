@@ -48,6 +48,9 @@ demo: tools devstack ## drop a CSV (CSV=path) on this machine's stack, wait for 
 run: tools devstack ## keep the stack up with the sample directory, or for a file (CSV=path); Ctrl-C ends it
 	@exec $(CACHE)/bin/devstack $(if $(filter file,$(origin CSV)),-seed docs/samples/directory.json,-csv "$$DROPPED") $(ARGS)
 
+bench-graph: tools devstack ## measure directory writes and throughput beside scripts, for two hours and a half
+	@exec $(CACHE)/bin/devstack bench $(ARGS)
+
 test: conformance ## run every test, then print the slowest ten
 	@mkdir -p $(CACHE)/bin
 	@go build -o $(CACHE)/bin/gotest ./.ci/gotest
