@@ -59,7 +59,7 @@ func TestGuestOverAllImports(t *testing.T) {
 	w.run("", "guest", "nobody@partner.example")
 	w.env["GRAPH_ENDPOINT"] = "http://127.0.0.1:1"
 	w.run("", "guest", address)
-	w.golden("guest")
+	w.golden("guest", anID)
 
 	w.env["GRAPH_ENDPOINT"] = directory.URL()
 	p := decode[status.Person](t, w.run("", "guest", address, "-json"))
