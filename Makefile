@@ -6,10 +6,14 @@ SHELL := /bin/sh
 
 CACHE := .cache
 STAGE := dist/azure
+AWS   := dist/aws
 NPM   := infra/local
 
 # Clients that others wrote, a folder of infra/local/conformance each: only tests use them.
-CLIENTS := graph m365 browser
+CLIENTS := graph m365 servicebus browser
+
+# The S3 server of tests and demo-s3, a Go module of its own.
+S3    := infra/local/s3
 
 # The platform that package builds for. A Function App on the Flex Consumption plan is linux/amd64.
 GOOS   ?= linux
@@ -24,38 +28,54 @@ POLICY  ?= $(if $(filter $(SAMPLE).csv,$(CSV)),$(SAMPLE).policy.json)
 RESULTS ?= dist/results
 
 # The Go code outside ./...: folders with a leading dot are left out of that pattern.
-CI_PKGS := ./.ci/gotest ./.ci/reachable
+CI_PKGS := ./.ci/bootstrapzip ./.ci/gotest ./.ci/internal/testevent ./.ci/reachable ./.ci/testsdk
 PKGS    ?= ./...
 # More arguments for go test, for example ARGS='-run Lease'.
 ARGS    ?=
 
-.PHONY: help demo run test check package tools conformance chromium needs-go needs-node format vet lint tidy race vulnerabilities devstack
+.PHONY: help demo demo-s3 run bench-graph test check test-sdk package package-azure package-aws tools conformance chromium s3server needs-go needs-node format vet lint tidy template race vulnerabilities devstack
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # Paths reach the shell as variables, so that a name with blanks or quotes stays one word.
-demo run: export DROPPED = $(CSV)
-demo: export SEED_FILE = $(SEED)
-demo: export POLICY_FILE = $(POLICY)
-demo: export RESULTS_DIR = $(RESULTS)
+demo demo-s3 run: export DROPPED = $(CSV)
+demo demo-s3: export SEED_FILE = $(SEED)
+demo demo-s3: export POLICY_FILE = $(POLICY)
+demo demo-s3: export RESULTS_DIR = $(RESULTS)
 
 demo: tools devstack ## drop a CSV (CSV=path) on this machine's stack, wait for every row, print the outcome
 	@mkdir -p "$$RESULTS_DIR"
 	@exec $(CACHE)/bin/devstack -csv "$$DROPPED" $${SEED_FILE:+-seed "$$SEED_FILE"} $${POLICY_FILE:+-policy "$$POLICY_FILE"} \
 		-results "$$RESULTS_DIR" -exit $(ARGS)
 
+demo-s3: tools devstack s3server ## the same by way of S3: a file put into a bucket, AWS Lambda, the relay
+	@mkdir -p "$$RESULTS_DIR" $(CACHE)/lambda
+	@$(BUILD_RELAY) -o $(CACHE)/lambda/bootstrap ./functions/cmd/s3relay
+	@exec $(CACHE)/bin/devstack -s3 $(CACHE)/lambda/bootstrap -csv "$$DROPPED" $${SEED_FILE:+-seed "$$SEED_FILE"} \
+		$${POLICY_FILE:+-policy "$$POLICY_FILE"} -results "$$RESULTS_DIR" -exit $(ARGS)
+
 run: tools devstack ## keep the stack up with the sample directory, or for a file (CSV=path); Ctrl-C ends it
 	@exec $(CACHE)/bin/devstack $(if $(filter file,$(origin CSV)),-seed docs/samples/directory.json,-csv "$$DROPPED") $(ARGS)
 
-test: conformance ## run every test, then print the slowest ten
+bench-graph: tools devstack ## measure writes per guest and pace against the limits, beside scripts (docs/performance.md)
+	@exec $(CACHE)/bin/devstack bench $(ARGS)
+
+test: conformance s3server ## run every test, then print the slowest ten
 	@mkdir -p $(CACHE)/bin
 	@go build -o $(CACHE)/bin/gotest ./.ci/gotest
 	@$(CACHE)/bin/gotest -count=1 -shuffle=on $(ARGS) $(PKGS) $(CI_PKGS)
 
-check: format vet lint tidy race vulnerabilities ## format, vet, lint, tidy, race tests, known vulnerabilities
+check: format vet lint tidy template race vulnerabilities ## format, vet, lint, tidy, infra/aws, race tests, known vulnerabilities
 
-package: needs-go ## stage what is deployed in dist/azure (GOOS, GOARCH; linux/amd64 by default)
+test-sdk: needs-go ## run the Service Bus SDK's own live tests against the emulator (root, Linux: ports 443 and 5671)
+	@mkdir -p $(CACHE)/bin
+	@go build -o $(CACHE)/bin/testsdk ./.ci/testsdk
+	@$(CACHE)/bin/testsdk $(ARGS)
+
+package: package-azure package-aws ## stage what is deployed: dist/azure (GOOS, GOARCH; linux/amd64 by default) and dist/aws
+
+package-azure: needs-go
 	@mkdir -p $(STAGE)
 	@CGO_ENABLED=0 GOOS=$(GOOS) GOARCH=$(GOARCH) go build -trimpath -buildvcs=false -ldflags "-s -w" \
 		-o $(STAGE)/handler ./functions/cmd/handler
@@ -71,15 +91,33 @@ package: needs-go ## stage what is deployed in dist/azure (GOOS, GOARCH; linux/a
 	done
 	@echo "$(STAGE): $(GOOS)/$(GOARCH), $$(wc -c < $(STAGE)/handler | awk '{ printf "%.1f MB", $$1 / 1e6 }')"
 
+# lambda.norpc leaves out the protocol of a runtime that is gone.
+BUILD_RELAY := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w" -tags lambda.norpc
+
+package-aws: needs-go
+	@set -eu; for arch in arm64 amd64; do \
+		mkdir -p $(AWS)/$$arch; \
+		GOOS=linux GOARCH=$$arch $(BUILD_RELAY) -o $(AWS)/$$arch/bootstrap ./functions/cmd/s3relay; \
+		go run ./.ci/bootstrapzip $(AWS)/$$arch/bootstrap $(AWS)/$$arch/bootstrap.zip; \
+	done
+
 # The handler is staged for the machine at hand: devstack runs it.
 devstack: needs-go
-	@$(MAKE) --no-print-directory package GOOS="$$(go env GOHOSTOS)" GOARCH="$$(go env GOHOSTARCH)"
+	@$(MAKE) --no-print-directory package-azure GOOS="$$(go env GOHOSTOS)" GOARCH="$$(go env GOHOSTARCH)"
 	@mkdir -p $(CACHE)/bin
 	@go build -o $(CACHE)/bin/ ./functions/cmd/devstack ./functions/cmd/guestlist
 
 tools: needs-go needs-node $(CACHE)/npm ## install Azurite as the lock file pins it (only when that changed)
 
 conformance: tools chromium $(CLIENTS:%=$(CACHE)/npm-%) ## install what only tests need: clients that others wrote, and a browser
+
+s3server: needs-go $(CACHE)/bin/versitygw
+
+$(CACHE)/bin/versitygw: $(S3)/go.mod $(S3)/go.sum
+	@mkdir -p $(CACHE)/bin
+	@echo "$(S3): building the S3 server, once; it takes a minute"
+	@go -C $(S3) build -trimpath -ldflags "-s -w" -o "$(CURDIR)/$(CACHE)/bin/" github.com/versity/versitygw/cmd/versitygw
+	@touch $@
 
 $(CACHE)/npm: $(NPM)/package.json $(NPM)/package-lock.json $(if $(wildcard $(NPM)/node_modules/azurite),,missing)
 	$(call npm-ci,$(NPM))
@@ -133,8 +171,12 @@ lint: needs-go
 tidy: needs-go
 	go mod tidy -diff
 
+# A module of its own: what it needs is no part of Guestlist.
+template: needs-go
+	@cd .ci/cloudformation && go vet . && go mod tidy -diff && go test . && go run . ../../infra/aws/template.yaml
+
 # Import rules, package comments, paths in the docs and machine paths are a test: pkg/layout.
-race: conformance
+race: conformance s3server
 	@mkdir -p $(CACHE)/bin
 	@go build -o $(CACHE)/bin/gotest ./.ci/gotest
 	@$(CACHE)/bin/gotest -race -shuffle=on $(ARGS) $(PKGS) $(CI_PKGS)

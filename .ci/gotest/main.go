@@ -5,13 +5,13 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+
+	"guestlist/.ci/internal/testevent"
 )
 
 func main() {
@@ -34,7 +34,7 @@ func run(dir string, args []string, out io.Writer) (int, error) {
 		return 1, err
 	}
 	s := newSummary(out)
-	read(pipe, s)
+	testevent.Read(pipe, out, s.add)
 	err = cmd.Wait()
 	s.finish(10)
 
@@ -48,23 +48,4 @@ func run(dir string, args []string, out io.Writer) (int, error) {
 		return 1, errors.New("go test ended well and reported a failure")
 	}
 	return 0, nil
-}
-
-// read hands every line to s. What is no JSON is passed on as it is: a tool's complaint must not get lost.
-func read(r io.Reader, s *summary) {
-	lines := bufio.NewReader(r)
-	for {
-		line, err := lines.ReadBytes('\n')
-		var e event
-		if len(line) > 0 {
-			if json.Unmarshal(line, &e) != nil || e.Action == "" {
-				s.out.Write(line)
-			} else {
-				s.add(e)
-			}
-		}
-		if err != nil {
-			return
-		}
-	}
 }

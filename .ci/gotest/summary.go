@@ -7,17 +7,9 @@ import (
 	"maps"
 	"slices"
 	"strings"
-)
 
-// event is one line of go test -json (go doc test2json).
-type event struct {
-	Action     string
-	Package    string
-	ImportPath string // of build-output and build-fail
-	Test       string
-	Output     string
-	Elapsed    float64 // seconds
-}
+	"guestlist/.ci/internal/testevent"
+)
 
 type result struct {
 	name    string
@@ -40,7 +32,7 @@ func newSummary(out io.Writer) *summary {
 	return &summary{out: out, held: map[string][]string{}, broken: map[string]bool{}, elapsed: map[string]float64{}}
 }
 
-func (s *summary) add(e event) {
+func (s *summary) add(e testevent.Event) {
 	key := e.Package + " " + e.Test
 	switch e.Action {
 	case "build-output":
@@ -57,7 +49,7 @@ func (s *summary) add(e event) {
 	}
 }
 
-func (s *summary) endTest(e event) {
+func (s *summary) endTest(e testevent.Event) {
 	switch e.Action {
 	case "pass":
 		s.passed++
@@ -83,7 +75,7 @@ func (s *summary) withinParent(r result) bool {
 // endPackage prints the one line of a package that passed, and everything that one which failed wrote. A package that
 // fails without a failing test (it does not build, it panics, it times out) counts as one failure, and the output of
 // the tests that were under way belongs to it.
-func (s *summary) endPackage(e event) {
+func (s *summary) endPackage(e testevent.Event) {
 	if e.Action != "fail" {
 		for _, line := range s.held[e.Package+" "] {
 			if strings.HasPrefix(line, "ok") || strings.HasPrefix(line, "?") {

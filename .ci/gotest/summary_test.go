@@ -8,13 +8,15 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"guestlist/.ci/internal/testevent"
 )
 
 // summarise reads lines of go test -json and returns what is printed.
 func summarise(lines string) (string, *summary) {
 	var out bytes.Buffer
 	s := newSummary(&out)
-	read(strings.NewReader(lines), s)
+	testevent.Read(strings.NewReader(lines), &out, s.add)
 	s.finish(2)
 	return out.String(), s
 }

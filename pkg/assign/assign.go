@@ -2,6 +2,10 @@
 //
 // Promise: it may be repeated and delivered twice at any time. Granting what is there already changes nothing, so the
 // step takes no claim: it acts, then records. A crash between the two makes the next delivery find the target granted.
+//
+// Writes to the directory are scarce. Invocations that add to the same group at the same moment become one write of up to
+// twenty members (gather.go); each still has a verdict of its own, and a refused write is taken apart without guessing
+// (members.go). What may be there already is looked for first, since reading costs no write.
 package assign
 
 import (
@@ -13,18 +17,27 @@ import (
 	"guestlist/pkg/bus"
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/message"
+	"guestlist/pkg/pace"
 )
 
-// Directory is what the step asks of Microsoft Graph. Errors are verdicts of pkg/message.
+// Directory is what the step asks of Microsoft Graph. Errors are verdicts of pkg/message; a call that was answered "too many
+// requests" returns a [pace.Throttled].
 type Directory interface {
+	// AddMembers makes up to twenty users members of the group, all or none; see [Refused].
+	AddMembers(ctx context.Context, groupID string, userIDs []string) error
 	// AddMember makes the user a member of the group; false means that it was one.
 	AddMember(ctx context.Context, groupID, userID string) (bool, error)
+	// Members returns those of the users who are members of the group. It may lag some seconds behind.
+	Members(ctx context.Context, groupID string, userIDs []string) ([]string, error)
 	// AssignRole gives the user an app role of an enterprise app; false means that it had it.
 	AssignRole(ctx context.Context, objectID, roleID, userID string) (bool, error)
+	// HasRole reports whether the user has an app role of an enterprise app. It may lag some seconds behind.
+	HasRole(ctx context.Context, objectID, roleID, userID string) (bool, error)
 }
 
 // Ledger is the part of the ledger that the step uses.
 type Ledger interface {
+	ledger.Grants
 	Now(ctx context.Context) (time.Time, error)
 	Entry(ctx context.Context, importID, guest string) (ledger.Entry, error)
 	UpdateEntry(ctx context.Context, importID, guest string, change func(*ledger.Entry) error) (ledger.Entry, ledger.Tally, error)
@@ -35,8 +48,16 @@ type Step struct {
 	Ledger    Ledger
 	Directory Directory
 	Bus       bus.Sender
+	Pacer     *pace.Pacer // books every write
 	// Cancelled reports whether an operator cancelled the import; it may be some seconds late.
 	Cancelled func(ctx context.Context, importID string) (bool, error)
+	// Gather is how long the first of a group's members waits for others; zero means not at all.
+	Gather time.Duration
+	// Places is how many messages the process works on at once. When all of them wait for company, nobody else can come,
+	// and the fullest write goes. Zero means that there is no such limit.
+	Places int
+
+	groups gatherer
 }
 
 // Do grants the target of m and records it.
@@ -57,15 +78,15 @@ func (s *Step) Do(ctx context.Context, m message.Message) error {
 	} else if stop {
 		return nil // the sweep ends the entry
 	}
-	granted, err := s.grant(ctx, e.Targets[m.Target], e.UserID)
+	who, err := s.grant(ctx, m, e)
 	if err != nil {
 		return err
 	}
-	if granted { // by this message, even if the sweep took it for lost meanwhile: the next one would find "already"
+	if who.granted { // by this message, even if the sweep took it for lost meanwhile: the next one would find "already"
 		m.Generation = anyGeneration
 	}
 	return s.record(ctx, m, func(e *ledger.Entry, now time.Time) {
-		e.Targets[m.Target].End(outcome(granted, e), now)
+		e.Targets[m.Target].End(who.outcome(), now)
 	})
 }
 
@@ -78,22 +99,6 @@ func (s *Step) again(ctx context.Context, m message.Message, step ledger.Step) e
 		return step.Failure()
 	}
 	return s.record(ctx, m, nil)
-}
-
-func (s *Step) grant(ctx context.Context, t ledger.Target, userID string) (bool, error) {
-	if t.Kind == ledger.Group {
-		return s.Directory.AddMember(ctx, t.ID, userID)
-	}
-	return s.Directory.AssignRole(ctx, t.Object, t.Role, userID)
-}
-
-// outcome judges a grant. A guest whom this import invited a moment ago had nothing before: "already" then means that an
-// earlier delivery of this message did it and died before it could record.
-func outcome(granted bool, e *ledger.Entry) ledger.Outcome {
-	if granted || e.Invite.Outcome == ledger.Done {
-		return ledger.Done
-	}
-	return ledger.Already
 }
 
 // record applies change to the entry if m's step is still open, and sends what follows: the mail if the guest's last target

@@ -122,8 +122,8 @@ func TestCrashAnywhere(t *testing.T) {
 			t.Errorf("crash at point %d: %d reports, outcome %q; want a report and done", points, w.reports(), w.entry().Outcome())
 		}
 	}
-	if points != 6 {
-		t.Errorf("%d crash points, want 6: around grant, record and report", points)
+	if points != 8 {
+		t.Errorf("%d crash points, want 8: around grant, memory, record and report", points)
 	}
 }
 

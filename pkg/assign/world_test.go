@@ -2,7 +2,9 @@ package assign_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -12,12 +14,15 @@ import (
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/ledger/memledger"
 	"guestlist/pkg/message"
+	"guestlist/pkg/pace"
 )
 
 const (
 	importID = "0123456789abcdef0123"
 	userID   = "user-of-ana"
 )
+
+var unpaced = pace.Settings{Writes: pace.Unlimited, Invitations: pace.Unlimited}
 
 var guest = message.GuestKey("ana@partner.example")
 
@@ -69,7 +74,7 @@ func target(n int) message.Message {
 func (w *world) step() *assign.Step {
 	cancelled := ledger.NewFlags(w.ledger, 0).Cancelled
 	return &assign.Step{Ledger: crashtest.Ledger{Store: w.ledger, Process: &w.process}, Directory: w.dir,
-		Bus: crashtest.Bus{Sender: w.bus, Process: &w.process},
+		Bus: crashtest.Bus{Sender: w.bus, Process: &w.process}, Pacer: pace.New(w.ledger, unpaced),
 		Cancelled: func(ctx context.Context, id string) (bool, error) {
 			if w.stop != nil {
 				return false, w.stop
@@ -130,6 +135,18 @@ type directory struct {
 
 func (d *directory) AddMember(_ context.Context, groupID, user string) (bool, error) {
 	return d.grant(groupID + "<-" + user)
+}
+
+func (d *directory) AddMembers(_ context.Context, groupID string, users []string) error {
+	return errors.New("nobody shares a write here")
+}
+
+func (d *directory) Members(_ context.Context, groupID string, users []string) ([]string, error) {
+	return slices.DeleteFunc(slices.Clone(users), func(user string) bool { return !d.has[groupID+"<-"+user] }), nil
+}
+
+func (d *directory) HasRole(_ context.Context, objectID, roleID, user string) (bool, error) {
+	return d.has[objectID+"/"+roleID+"<-"+user], nil
 }
 
 func (d *directory) AssignRole(_ context.Context, objectID, roleID, user string) (bool, error) {

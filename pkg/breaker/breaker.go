@@ -29,6 +29,7 @@ const (
 	Denied  Cause = "denied"  // 401 or 403 about Guestlist's identity: probed every 15 to 60 min
 	Refused Cause = "refused" // the tenant takes no guests: opens at once; probed every 15 to 60 min
 	Blocked Cause = "blocked" // Microsoft's block for suspicious activity: opens at once; a person closes it
+	Capped  Cause = "capped"  // no more invitations for long, as at the end of a day's; only they wait; probed every 15 to 60 min
 )
 
 const (
@@ -105,20 +106,19 @@ func (b *Breaker) look(ctx context.Context, old time.Duration) (ledger.Breaker, 
 	return row, nil
 }
 
-// keep takes a row that was read or written at a time for the process's copy, unless a later one is there.
+// keep takes a row for the process's copy unless a later one is there: a read counts from its beginning, a write from its end.
 func (b *Breaker) keep(row ledger.Breaker, at time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if at.After(b.read) {
+	if !at.Before(b.read) {
 		b.row, b.read = row, at
 	}
 }
 
 func (b *Breaker) update(ctx context.Context, change func(*ledger.Breaker, time.Time) error) (ledger.Breaker, error) {
-	start := time.Now()
 	row, err := b.ledger.UpdateBreaker(ctx, change)
 	if err == nil {
-		b.keep(row, start)
+		b.keep(row, time.Now())
 	}
 	return row, err
 }
@@ -174,6 +174,11 @@ func (b *Breaker) Close(ctx context.Context, reason string) (bool, error) {
 func shut(row *ledger.Breaker, now time.Time, reason string) {
 	row.Open, row.Closed, row.Reason = false, now, reason
 	row.Probe, row.NextProbe, row.Failures = ledger.Probe{}, time.Time{}, nil
+}
+
+// stops reports whether messages of a kind have to wait.
+func stops(row ledger.Breaker, kind message.Kind) bool {
+	return row.Open && (Cause(row.Cause) != Capped || kind == message.Invite)
 }
 
 // first returns the steps of a message's kind before all others.

@@ -18,6 +18,9 @@ type Waiters interface {
 	WaitingFor(ctx context.Context, importID, reason string) iter.Seq2[string, error]
 }
 
+// early is how much before its time a probe may go: a sweep each minute must not miss one a minute by a moment.
+const early = 5 * time.Second
+
 // turns is how many of the first guests that wait take turns as the probe.
 const turns = 10
 
@@ -32,7 +35,7 @@ func (b *Breaker) Probe(ctx context.Context, from Waiters, imports []ledger.Impo
 	if err != nil {
 		return err
 	}
-	if !row.Open || row.NextProbe.IsZero() || now.Before(row.NextProbe) {
+	if !row.Open || row.NextProbe.IsZero() || now.Add(early).Before(row.NextProbe) {
 		return nil
 	}
 	m, err := b.choose(ctx, from, imports, row)

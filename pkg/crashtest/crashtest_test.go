@@ -86,7 +86,11 @@ func TestEveryWriteIsAnAct(t *testing.T) {
 			_, _ = l.InsertEntries(ctx, []ledger.Entry{entry})
 		},
 		"PurgeEntries": func(ctx context.Context, l ledger.Store, _ crashtest.Bus) { _ = l.PurgeEntries(ctx, "a") },
-		"Send":         func(ctx context.Context, _ ledger.Store, b crashtest.Bus) { _ = b.Send(ctx, message.Message{}) },
+		"Grant":        func(ctx context.Context, l ledger.Store, _ crashtest.Bus) { _ = l.Grant(ctx, "t", nil) },
+		"UpdateTenant": func(ctx context.Context, l ledger.Store, _ crashtest.Bus) {
+			_, _ = l.UpdateTenant(ctx, func(*ledger.Tenant, time.Time) error { return nil })
+		},
+		"Send": func(ctx context.Context, _ ledger.Store, b crashtest.Bus) { _ = b.Send(ctx, message.Message{}) },
 		"UpdateImport": func(ctx context.Context, l ledger.Store, _ crashtest.Bus) {
 			_, _ = l.UpdateImport(ctx, "a", func(*ledger.Import) error { return nil })
 		},

@@ -65,6 +65,16 @@ func (l Ledger) PurgeEntries(ctx context.Context, importID string) error {
 	return act(l.Process, func() error { return l.Store.PurgeEntries(ctx, importID) })
 }
 
+// Grant implements ledger.Grants.
+func (l Ledger) Grant(ctx context.Context, target string, by map[string]string) error {
+	return act(l.Process, func() error { return l.Store.Grant(ctx, target, by) })
+}
+
+// UpdateTenant implements ledger.Tenants.
+func (l Ledger) UpdateTenant(ctx context.Context, change func(*ledger.Tenant, time.Time) error) (ledger.Tenant, error) {
+	return Act(l.Process, func() (ledger.Tenant, error) { return l.Store.UpdateTenant(ctx, change) })
+}
+
 // Bus is a broker whose sends are acts of the process: one, however many messages.
 type Bus struct {
 	bus.Sender

@@ -34,6 +34,7 @@ const (
 	AssignRole       Operation = "assign role"
 	ReadOrganization Operation = "read organization"
 	ReadPolicy       Operation = "read authorization policy"
+	ReadRoles        Operation = "read roles"
 	SendMail         Operation = "send mail"
 )
 
@@ -46,6 +47,14 @@ type call struct {
 
 // do sends one request. Its answer is decoded into answer; nil means that none is expected, which is status 204 or 202.
 func (c *Client) do(ctx context.Context, k call, info *kiota.RequestInformation, answer any) error {
+	err := c.ask(ctx, k, info, answer)
+	if c.seen != nil {
+		c.seen(ctx, k.op, err)
+	}
+	return err
+}
+
+func (c *Client) ask(ctx context.Context, k call, info *kiota.RequestInformation, answer any) error {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
 	x := &exchange{}
@@ -98,11 +107,11 @@ var missingShape = regexp.MustCompile(`Resource '([0-9A-Za-z-]+)' does not exist
 // unanswered is a call without a status, or one whose answer broke off.
 func (k call) unanswered(x *exchange, err error) error {
 	e := &Error{Operation: k.op, Status: x.status, Class: Transient, sent: x.sent, cause: bare(err)}
-	if x.header != nil {
+	if e.RequestID = x.client; x.header.Get("request-id") != "" {
 		e.RequestID = x.header.Get("request-id")
 	}
 	if t, ok := errors.AsType[*tokenError](err); ok {
-		e.Code, e.sent = NoToken, false
+		e.Code, e.sent, e.RequestID = NoToken, false, ""
 		e.Message, _, _ = strings.Cut(t.Error(), "\n") // the lines below repeat the identity endpoint's answer
 		return e
 	}

@@ -54,10 +54,10 @@ const NoToken = "no-token"
 // Error is a call that did not work. Its text holds no URL, no body and no address that the call was made with.
 type Error struct {
 	Operation  Operation
-	Status     int    // 0: no answer
-	Code       string // of Microsoft Graph, or NoToken
-	Message    string // of Microsoft Graph, verbatim but for addresses
-	RequestID  string
+	Status     int           // 0: no answer
+	Code       string        // of Microsoft Graph, or NoToken
+	Message    string        // of Microsoft Graph, verbatim but for addresses
+	RequestID  string        // of Microsoft Graph; our own client-request-id where no answer came
 	RetryAfter time.Duration // 0: not said; never more than 15 min
 	Class      Class
 	Missing    string // the object id that a "does not exist" names; "" if it names none

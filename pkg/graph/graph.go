@@ -14,6 +14,7 @@
 package graph
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -46,6 +47,8 @@ type Config struct {
 	Credential azcore.TokenCredential
 	// HTTP carries the requests; nil means a transport of its own that keeps connections open.
 	HTTP http.RoundTripper
+	// Seen is told how each call went, before the caller is: nil or an [*Error] of the operation. nil tells nobody.
+	Seen func(ctx context.Context, op Operation, err error)
 }
 
 // Client calls Microsoft Graph. Make one per process, so that connections and tokens are reused.
@@ -53,6 +56,7 @@ type Client struct {
 	adapter    *khttp.NetHttpRequestAdapter
 	credential azcore.TokenCredential
 	resource   string // scheme and host of the real service that Endpoint is or stands for
+	seen       func(context.Context, Operation, error)
 }
 
 // New returns a client. It sends nothing: a wrong credential shows on the first call.
@@ -61,7 +65,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{resource: Public, credential: cfg.Credential}
+	c := &Client{resource: Public, credential: cfg.Credential, seen: cfg.Seen}
 	if endpoint.Scheme == "https" {
 		c.resource = endpoint.String()
 	}

@@ -29,6 +29,8 @@ func empty(part any) bool {
 		return *p == nil
 	case **[]object:
 		return *p == nil
+	case **[]role:
+		return *p == nil
 	}
 	return false
 }

@@ -77,6 +77,9 @@ func checkHeaders(t *testing.T, r seen) {
 	if got := r.Header.Get("Authorization"); got != "Bearer token" {
 		t.Errorf("Authorization %q", got)
 	}
+	if got := r.Header.Get("client-request-id"); len(got) != 36 {
+		t.Errorf("client-request-id %q: want a GUID", got)
+	}
 	if got := r.Header.Get("Content-Encoding"); got != "" {
 		t.Errorf("Content-Encoding %q: bodies must go out as they are", got)
 	}

@@ -154,3 +154,14 @@ func TestVerdictLeavesOtherErrorsAlone(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryReasonSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	for reason, advice := range graph.Advice() {
+		for _, a := range advice {
+			if len(a) < 30 || !strings.HasSuffix(a, ".") || strings.ContainsAny(a, "{}<>%") {
+				t.Errorf("%s: %q", reason, a)
+			}
+		}
+	}
+}

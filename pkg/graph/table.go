@@ -21,7 +21,7 @@ var (
 	granting  = []Operation{AddMember, AddMembers, AssignRole}
 	searching = []Operation{FindUser, ListUsers, ListGuests}
 	mailing   = []Operation{SendMail}
-	reading   = []Operation{ReadUser, ReadGroup, ReadApplication, ReadMembership}
+	reading   = []Operation{ReadUser, ReadGroup, ReadApplication, ReadMembership, ReadRoles}
 )
 
 // table classifies every error answer; the first row that matches counts. Microsoft Graph's codes are generic, so most rows

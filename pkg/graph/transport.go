@@ -3,6 +3,7 @@ package graph
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -55,7 +56,8 @@ func sameOrigin(req *http.Request, res *http.Response) bool {
 // exchange is what is known of one call's last request, whatever the SDK makes of it: it reports an answer that is not
 // JSON, such as a gateway's page, without its status.
 type exchange struct {
-	sent   bool // a request was handed to the network
+	sent   bool   // a request was handed to the network
+	client string // the id that we gave the request
 	status int
 	header http.Header
 	body   []byte // of a refusal
@@ -76,7 +78,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !ok {
 		return t.base.RoundTrip(req)
 	}
-	*x = exchange{sent: true}
+	*x = exchange{sent: true, client: req.Header.Get(clientRequest)}
 	res, err := t.base.RoundTrip(req)
 	if err != nil {
 		return nil, err
@@ -85,11 +87,23 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return res, x.keep(res)
 }
 
+// clientRequest names a request by an id of our own, by which support finds it even if no answer came back.
+const clientRequest = "client-request-id"
+
+// newRequestID returns a random GUID.
+func newRequestID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:])                      // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80 // version 4, variant 1
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
 // withLength gives req a body of its own with a known length. The SDK sends bodies of unknown length, in chunks, and
 // follows a redirect with the drained body of the first request.
 func withLength(req *http.Request) (*http.Request, error) {
 	own := req.Clone(req.Context())
 	own.Header.Set("User-Agent", "guestlist")
+	own.Header.Set(clientRequest, newRequestID())
 	body, ok := req.Body.(io.ReadSeeker)
 	if !ok {
 		return own, nil

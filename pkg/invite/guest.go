@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -108,9 +109,13 @@ func (c *claim) invited(id string, now time.Time) {
 	}
 }
 
-// invite sends the invitation: "posting" first, so that a crash anywhere after it is known to everybody. by is the import
-// that invites: an earlier one where its POST is made again for the link alone.
+// invite sends the invitation when its turn has come: "posting" first, so that a crash anywhere after it is known to
+// everybody. by is the import that invites: an earlier one where its POST is made again for the link alone.
 func (c *claim) invite(ctx context.Context, by string) error {
+	turn, err := c.Pacer.Invitation(ctx)
+	if err != nil {
+		return err
+	}
 	now, err := c.Ledger.Now(ctx)
 	if err != nil {
 		return ledger.Unreachable(err)
@@ -125,6 +130,7 @@ func (c *claim) invite(ctx context.Context, by string) error {
 	limited, cancel := context.WithTimeout(ctx, c.Lease*3/8)
 	defer cancel()
 	made, err := c.Directory.Invite(limited, c.invitation())
+	turn.Done(ctx, err)
 	return c.posted(ctx, made, err)
 }
 
@@ -146,7 +152,7 @@ func (c *claim) posted(ctx context.Context, made Invited, failed error) error {
 		return nil
 	case errors.Is(failed, ErrUncertain) && c.guest.Mode == Microsoft:
 		slog.WarnContext(ctx, "the answer to the invitation was lost", slog.String("error", failed.Error()))
-		return uncertain(c.UncertainWait, c.UncertainWait)
+		return fmt.Errorf("%w (%w)", uncertain(c.UncertainWait, c.UncertainWait), failed)
 	case errors.Is(failed, ErrUncertain):
 		return failed // without Microsoft's mail a second POST mails nobody
 	}

@@ -22,6 +22,7 @@ import (
 	"guestlist/pkg/bus"
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/message"
+	"guestlist/pkg/pace"
 )
 
 // ErrUncertain marks an error of [Directory.Invite] after which the invitation may have been made: a lost answer, a
@@ -36,6 +37,7 @@ type Invitation struct {
 }
 
 // Directory is what the step asks of Microsoft Graph. Errors are verdicts of pkg/message; each call has its own time limit.
+// An invitation that was answered "too many requests" returns a [pace.Throttled].
 type Directory interface {
 	// Find returns the object id of the one guest account with this address, or "" if there is none.
 	Find(ctx context.Context, address string) (string, error)
@@ -68,6 +70,7 @@ type Step struct {
 	Ledger    Ledger
 	Directory Directory
 	Bus       bus.Sender
+	Pacer     *pace.Pacer // books every invitation
 	// Cancelled reports whether an operator cancelled the import; it may be some seconds late.
 	Cancelled func(ctx context.Context, importID string) (bool, error)
 	// Holder returns a new name for the holder of a lease, unique among all workers.
@@ -83,6 +86,8 @@ type Step struct {
 	// Settle is how long the directory is given to show a new user everywhere before the first assignment: an assignment
 	// that comes too early is refused, and a refused write uses quota like any other.
 	Settle time.Duration
+	// Gather is how long an assignment may wait for others to the same group.
+	Gather time.Duration
 }
 
 // confirmedFor is how long a user id is believed without asking the directory again.
@@ -179,7 +184,7 @@ func (s *Step) due(g ledger.Guest, importID string, now time.Time) time.Time {
 	}
 	settled := g.Confirmed.Add(s.Settle)
 	if g.InvitedBy != importID {
-		settled = settled.Add(s.Settle)
+		settled = settled.Add(s.Settle + s.Gather)
 	}
 	if settled.After(now) {
 		return settled

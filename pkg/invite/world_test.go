@@ -13,6 +13,7 @@ import (
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/ledger/memledger"
 	"guestlist/pkg/message"
+	"guestlist/pkg/pace"
 )
 
 const address = "ana@partner.example"
@@ -29,10 +30,12 @@ type world struct {
 	process crashtest.Process
 	holders int
 	mode    string
+	pace    pace.Settings
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{t: t, now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC), mode: "microsoft"}
+	w := &world{t: t, now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC), mode: "microsoft",
+		pace: pace.Settings{Writes: pace.Unlimited, Invitations: pace.Unlimited}}
 	clock := func() time.Time { return w.now }
 	w.ledger, w.bus = memledger.New(clock), membus.New(membus.Options{Now: clock})
 	w.dir = &directory{w: w, lag: 10 * time.Second}
@@ -59,7 +62,7 @@ func (w *world) plan(importID string, targets int) message.Message {
 
 func (w *world) step() *invite.Step {
 	return &invite.Step{Ledger: crashtest.Ledger{Store: w.ledger, Process: &w.process}, Directory: w.dir,
-		Bus: crashtest.Bus{Sender: w.bus, Process: &w.process}, Mode: w.mode,
+		Bus: crashtest.Bus{Sender: w.bus, Process: &w.process}, Mode: w.mode, Pacer: pace.New(w.ledger, w.pace),
 		Cancelled: ledger.NewFlags(w.ledger, 0).Cancelled,
 		Holder:    func() string { w.holders++; return fmt.Sprint("worker-", w.holders) },
 		Lease:     2 * time.Minute, UncertainWait: 15 * time.Minute}

@@ -203,10 +203,10 @@ var brokenCases = map[string]brokenCase{
 	"docs that are out of date": {
 		"docs name what exists",
 		map[string]string{
-			"Makefile":                 "test: tools\n\tgo test\nrun:\n",
+			"Makefile":                 "test: tools\n\tgo test\nrun:\ndemo-2: run\n",
 			"pkg/ledger/ledger.go":     "",
 			"docs/a.md":                "`pkg/ledger`, `pkg/ledger/`, `pkg/ledger.Store`, `pkg/*/ledger.go`, `functions/<name>/`, `dist/azure`, `./pkg/...`, `docs/gone.md`, `pkg/*/gone.go`, `host.json`, `ledger`",
-			"docs/sub/b.md":            "`make test CSV=x`, `make lost`, we make do. [a](../a.md#top) [b](c.md) [c](https://example.com/d)",
+			"docs/sub/b.md":            "`make test CSV=x`, `make demo-2`, `make lost`, we make do. [a](../a.md#top) [b](c.md) [c](https://example.com/d)",
 			"docs/sub/d.md":            "See ledger.go:17.",
 			"README.md":                "They\nmake sure.\n```sh\ngit clone x && cd x\nmake run\n$ make up\n```\n",
 			"pkg/ledger/testdata/n.md": "`pkg/gone`",

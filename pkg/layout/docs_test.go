@@ -13,7 +13,7 @@ var (
 	fenced   = regexp.MustCompile("(?ms)^```[^\n]*\n(.*?)^```")
 	link     = regexp.MustCompile(`\]\(([^)#\s]+)(?:#[^)]*)?\)`)
 	makeRun  = regexp.MustCompile(`(?m)^\s*(?:\$ )?make((?: +[\w./=:'"-]+)*)`)
-	target   = regexp.MustCompile(`(?m)^([a-z][a-z-]*):`)
+	target   = regexp.MustCompile(`(?m)^([a-z][a-z0-9-]*):`)
 	lineNo   = regexp.MustCompile(`\.(?:go|json|csv|md):\d+`)
 	exported = regexp.MustCompile(`\.[A-Z]\w*(?:\.\w+)?$`)
 )

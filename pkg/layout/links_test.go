@@ -14,6 +14,10 @@ var sdks = []string{
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus",
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob",
 	"github.com/aws/aws-lambda-go",
+	"github.com/aws/aws-sdk-go-v2/config",
+	"github.com/aws/aws-sdk-go-v2/service/s3",
+	"github.com/aws/aws-sdk-go-v2/service/sqs",
+	"github.com/aws/aws-sdk-go-v2/service/sts",
 	"github.com/microsoftgraph/msgraph-sdk-go",
 }
 

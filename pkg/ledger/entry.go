@@ -85,7 +85,7 @@ func (s *Step) Resume(due time.Time) {
 }
 
 // Waits reports whether the step waits for reason.
-func (s *Step) Waits(reason string) bool { return s.State == Waiting && s.Wait == reason }
+func (s Step) Waits(reason string) bool { return s.State == Waiting && s.Wait == reason }
 
 // End ends the step.
 func (s *Step) End(o Outcome, at time.Time) {

@@ -36,6 +36,8 @@ type Import struct {
 	MailMode                          string    // of the source when the file was read: own, microsoft or none
 	Links                             bool      // whether links in the file's texts may be followed
 	ReportDue                         time.Time // before it the sweep asks for no report, since one is being written
+	Expected                          time.Time // end that was expected when the guests were planned; zero if nobody could say
+	ExpectedWhy                       string    // why not earlier
 	Version                           string    // opaque; set by the store
 }
 

@@ -2,9 +2,9 @@
 // Messages only say "look here"; the ledger says what is true. Two adapters keep it, pkg/ledger/tableledger (Azure Table
 // Storage) and pkg/ledger/memledger (for tests); one suite, pkg/ledger/ledgertest, runs on both.
 //
-// Five things are kept: a [Guest] row per person and tenant, which every import must claim before it invites; an [Import]
-// per version of a file; an [Entry] per guest of an import; the [Tenant] row, in which calls to Microsoft Graph are booked;
-// the [Breaker], which stops them. Read [Store] first.
+// Six things are kept: a [Guest] row per person and tenant, which every import must claim before it invites; an [Import]
+// per version of a file; an [Entry] per guest of an import; what was granted to whom ([Grants]); the [Tenant] row, in which
+// calls to Microsoft Graph are booked; the [Breaker], which stops them. Read [Store] first.
 package ledger
 
 import (
@@ -45,6 +45,7 @@ type Store interface {
 	Guests
 	Imports
 	Entries
+	Grants
 	Tenants
 	Breakers
 	Mails
@@ -106,6 +107,15 @@ type Entries interface {
 	Tally(ctx context.Context, importID string) (Tally, error)
 	// PurgeEntries removes all entries of an import with their indexes and tallies. It may be repeated.
 	PurgeEntries(ctx context.Context, importID string) error
+}
+
+// Grants is the part of a Store that remembers what was granted to whom, by whatever import: who finds that a guest lacks a
+// group can tell whether the guest has had it before. Targets are named by [Target.Key], guests by their keys.
+type Grants interface {
+	// Grant remembers for several guests which import granted them a target. The last import counts. It may be repeated.
+	Grant(ctx context.Context, target string, by map[string]string) error
+	// GrantedBy returns the import for those of the guests to whom a target was granted.
+	GrantedBy(ctx context.Context, target string, guests []string) (map[string]string, error)
 }
 
 // Tenants is the part of a Store that keeps the tenant's row.

@@ -26,9 +26,11 @@ type Bucket struct {
 type Ramp struct {
 	Off       bool      // no ramp: the bucket's rate from the first invitation on
 	Succeeded int       // invitations that worked since the tenant last refused to invite
-	Cap       int       // invitations a day until enough have succeeded; 0 means no cap
+	Cap       int       // invitations a day; 0 means no cap
+	CapUntil  int       // the cap falls on the day after so many have succeeded; 0 means never
 	Day       time.Time // the day that Count is about: its beginning, UTC, by the ledger's clock
 	Count     int       // invitations booked on Day
+	Earlier   int       // what Succeeded was when Day began
 }
 
 // Times returns all times of the row, for a store to bring into the form that it keeps.

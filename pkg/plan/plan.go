@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"guestlist/pkg/forecast"
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/message"
 	"guestlist/pkg/work"
@@ -50,6 +51,11 @@ func (p *Planner) plan(ctx context.Context, m message.Message) error {
 			m.Part, m.After = m.Part+1, ""
 			continue
 		}
+		if m.Part >= ledger.Parts && i.ExpectedWhy == "" {
+			if i, err = p.expect(ctx, i); err != nil {
+				return ledger.Unreachable(err)
+			}
+		}
 		if p.Now().Sub(start) > turn {
 			return p.handOver(ctx, m, 0)
 		}
@@ -66,6 +72,22 @@ func (p *Planner) plan(ctx context.Context, m message.Message) error {
 		}
 	}
 	return p.planned(ctx, m)
+}
+
+// expect notes, when all guests are known and none was sent, when the import should have ended.
+func (p *Planner) expect(ctx context.Context, i ledger.Import) (ledger.Import, error) {
+	f, err := forecast.Read(ctx, p.Ledger, p.Pace)
+	if err != nil {
+		return i, err
+	}
+	e, _ := f.Import(i.ID)
+	return p.Ledger.UpdateImport(ctx, i.ID, func(i *ledger.Import) error {
+		if i.ExpectedWhy != "" || e.Why == "" {
+			return ledger.ErrUnchanged
+		}
+		i.Expected, i.ExpectedWhy = e.At, e.Why
+		return nil
+	})
 }
 
 // part does one part of the plan. false means that the window is full; m then says where to go on.
@@ -122,40 +144,48 @@ const ownMail = "own"
 // send goes through the entries of a part, marks a page of them as sent and sends their messages, while the window has room.
 func (p *Planner) send(ctx context.Context, i ledger.Import, m *message.Message) (bool, error) {
 	var guests []string
-	flush := func() (bool, error) {
-		if len(guests) == 0 {
-			return true, nil
-		}
-		t, err := p.Ledger.Tally(ctx, i.ID)
-		if err != nil {
-			return false, ledger.Unreachable(err)
-		}
-		if t.InviteSent+len(guests) > p.window() || t.TargetsSent >= max(p.Targets, page) {
-			return false, nil
-		}
-		if err := p.sendPage(ctx, i, guests); err != nil {
-			return false, err
-		}
-		m.After, guests = guests[len(guests)-1], nil
-		return true, nil
+	room, err := p.room(ctx, i.ID)
+	if room == 0 || err != nil {
+		return false, err
 	}
 	for e, err := range p.Ledger.ListEntries(ctx, i.ID, m.Part-ledger.Parts, m.After) {
 		if err != nil {
 			return false, ledger.Unreachable(err)
 		}
-		if e.Invite.State == ledger.Ended {
+		if e.Invite.State != ledger.Planned && e.Invite.State != ledger.Sent {
 			continue
 		}
-		if guests = append(guests, e.Guest); len(guests) == page {
-			if more, err := flush(); !more || err != nil {
-				return more, err
-			}
+		if room == 0 {
+			return false, nil
+		}
+		if guests = append(guests, e.Guest); len(guests) < min(page, room) {
+			continue
+		}
+		if err := p.sendPage(ctx, i, guests); err != nil {
+			return false, err
+		}
+		m.After, guests = e.Guest, nil
+		if room, err = p.room(ctx, i.ID); err != nil {
+			return false, err
 		}
 	}
-	return flush()
+	if len(guests) == 0 {
+		return true, nil
+	}
+	return true, p.sendPage(ctx, i, guests)
 }
 
-func (p *Planner) window() int { return max(p.Window, page) }
+func (p *Planner) room(ctx context.Context, importID string) (int, error) {
+	r, err := p.Window.Room(ctx, importID)
+	if err != nil {
+		return 0, ledger.Unreachable(err)
+	}
+	if r.Invites <= 0 {
+		slog.InfoContext(ctx, "the plan waits", slog.String("because", r.Why))
+		return 0, nil
+	}
+	return r.Invites, nil
+}
 
 // sendPage marks first and sends then: what is marked and not sent is sent by the next delivery or by the sweep.
 func (p *Planner) sendPage(ctx context.Context, i ledger.Import, guests []string) error {

@@ -27,6 +27,9 @@ func TestEveryValidRowGetsOneInvitation(t *testing.T) {
 	if i.State != ledger.Running || i.Rows != 300 || i.GuestsPlanned != 300 {
 		t.Errorf("import: %+v", i)
 	}
+	if !i.Expected.After(i.Created) || !strings.Contains(i.ExpectedWhy, "begin slowly") {
+		t.Errorf("expected end %s: %q", i.Expected, i.ExpectedWhy)
+	}
 	if n := w.different(message.Invite); n != 300 {
 		t.Errorf("%d invitations sent, want 300", n)
 	}
@@ -55,7 +58,7 @@ func TestWindowBoundsWhatIsOnItsWay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.allow(nil)
-	w.plan.Window = 100
+	w.plan.Window = roomFor{w, 100}
 	w.queue = []message.Message{w.put("a.csv", rows(500))}
 	for range 20 { // event, stage, plan and its pauses; no invitation is ever worked on
 		if len(w.queue) == 0 {

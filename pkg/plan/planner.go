@@ -22,7 +22,9 @@ import (
 	"guestlist/pkg/bus"
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/message"
+	"guestlist/pkg/pace"
 	"guestlist/pkg/policy"
+	"guestlist/pkg/window"
 	"guestlist/pkg/work"
 )
 
@@ -46,11 +48,12 @@ type Planner struct {
 	Blobs     Blobs
 	Bus       bus.Sender
 	Directory Directory
-	// Window is how many invitations of one import may be on their way at a time.
-	Window int
-	// Targets is how many assignments of one import may be on their way before no more invitations are sent: a queue
-	// longer than the sweep's patience would be taken for lost.
-	Targets int
+	// Window says how many more invitations of an import may be sent.
+	Window interface {
+		Room(ctx context.Context, importID string) (window.Room, error)
+	}
+	// Pace is how fast a tenant is worked on that nobody has called yet; it says when an import will have ended.
+	Pace pace.Settings
 	// RedirectURL is where guests land whose row names no page.
 	RedirectURL string
 	// MailMode is who mails the guests of a source whose policy says nothing: own, microsoft or none.

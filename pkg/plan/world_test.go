@@ -13,8 +13,10 @@ import (
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/ledger/memledger"
 	"guestlist/pkg/message"
+	"guestlist/pkg/pace"
 	"guestlist/pkg/plan"
 	"guestlist/pkg/policy"
+	"guestlist/pkg/window"
 )
 
 const (
@@ -42,9 +44,20 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC), dir: map[string]error{}, asked: map[string]int{}}
 	w.blobs = memblob.New("acct", func() time.Time { return w.now })
 	w.ledger = memledger.New(func() time.Time { return w.now })
-	w.plan = &plan.Planner{Ledger: w.ledger, Blobs: w.blobs, Bus: w, Directory: w, Window: 1000, RedirectURL: "https://apps.example/",
+	w.plan = &plan.Planner{Ledger: w.ledger, Blobs: w.blobs, Bus: w, Directory: w, Window: roomFor{w, 1000}, RedirectURL: "https://apps.example/", Pace: pace.Careful,
 		Now: func() time.Time { return w.now }}
 	return w
+}
+
+// roomFor is a window for so many invitations of each import.
+type roomFor struct {
+	*world
+	n int
+}
+
+func (r roomFor) Room(ctx context.Context, importID string) (window.Room, error) {
+	t, err := r.ledger.Tally(ctx, importID)
+	return window.Room{Invites: r.n - t.InviteSent, Why: "the window is full"}, err
 }
 
 // Send keeps every message, and queues those that the planner works on.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"guestlist/pkg/blobstore/memblob"
+	"guestlist/pkg/breaker"
 	"guestlist/pkg/bus"
 	"guestlist/pkg/bus/membus"
 	"guestlist/pkg/ledger"
@@ -14,6 +15,7 @@ import (
 	"guestlist/pkg/message"
 	"guestlist/pkg/replay"
 	"guestlist/pkg/sweep"
+	"guestlist/pkg/window"
 )
 
 const staleAfter = 30 * time.Minute
@@ -45,7 +47,9 @@ func (w *world) replay() *replay.Replay {
 }
 
 func (w *world) sweep() *sweep.Sweep {
-	return &sweep.Sweep{Ledger: w.ledger, Bus: w.bus, StaleAfter: staleAfter, Tidy: w.replay().Tidy}
+	b := breaker.New(w.ledger, breaker.DefaultWaits)
+	return &sweep.Sweep{Ledger: w.ledger, Bus: w.bus, Breaker: b, Window: &window.Window{Ledger: w.ledger, Breaker: b},
+		StaleAfter: staleAfter, Tidy: w.replay().Tidy}
 }
 
 // imports adds an import that has run and was reported, with the entries.

@@ -44,10 +44,17 @@ type Summary struct {
 	Rows      int                    `json:"rows"`
 	Guests    int                    `json:"guests"`
 	Cancelled bool                   `json:"cancelled,omitempty"`
+	Expected  *Expected              `json:"expected,omitempty"`
 	Outcomes  map[ledger.Outcome]int `json:"outcomes"`
 	Reasons   map[string]int         `json:"reasons,omitempty"`
 	Result    string                 `json:"result,omitempty"` // path in container results
 	ToCorrect string                 `json:"toCorrect,omitempty"`
+}
+
+// Expected is the end that was expected when the guests were planned, and why not earlier. At is zero if nobody could say.
+type Expected struct {
+	At  time.Time `json:"at,omitzero"`
+	Why string    `json:"why"`
 }
 
 // Do writes the results of an import if all of it has ended; otherwise it ends quietly, since whoever ends the last guest
@@ -140,6 +147,9 @@ func (s *Step) write(ctx context.Context, i ledger.Import, guests int) (Summary,
 		Outcomes: map[ledger.Outcome]int{}, Reasons: map[string]int{}}
 	if i.Final() {
 		sum.State = string(i.State)
+	}
+	if i.ExpectedWhy != "" {
+		sum.Expected = &Expected{i.Expected, i.ExpectedWhy}
 	}
 	if i.Rows > 0 {
 		t, err := s.newTable(ctx, i)

@@ -11,15 +11,16 @@ import (
 	"strings"
 	"time"
 
+	"guestlist/pkg/forecast"
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/message"
+	"guestlist/pkg/pace"
 )
 
 // Ledger is the part of the ledger that this package reads.
 type Ledger interface {
-	ListImports(ctx context.Context, openOnly bool) iter.Seq2[ledger.Import, error]
+	forecast.Ledger
 	ListEntries(ctx context.Context, importID string, part int, after string) iter.Seq2[ledger.Entry, error]
-	Tally(ctx context.Context, importID string) (ledger.Tally, error)
 }
 
 // Import is one import as an operator sees it. State is staging, held, planning, running, finished, cancelled, rejected,
@@ -39,12 +40,14 @@ type Import struct {
 	Open         int                    `json:"open"`
 	Invited      int                    `json:"invited"`
 	Ended        map[ledger.Outcome]int `json:"ended,omitempty"`
-	Waiting      map[string]int         `json:"waiting,omitempty"`
+	Waiting      map[string]int         `json:"waiting,omitempty"` // guests that wait, by reason: rate, day or breaker
 	Revision     int                    `json:"revision"`
 	Reported     int                    `json:"reported"`
 	Results      string                 `json:"results,omitempty"` // path of the summary in container results
 	Work         string                 `json:"-"`                 // folder of the work files
 	Ask          json.RawMessage        `json:"ask,omitempty"`     // what a held file asks for
+	// Expected is when it will have ended and why not earlier, while guests are open.
+	Expected *forecast.Expectation `json:"expected,omitempty"`
 }
 
 // Settled reports whether nothing will move without a person: the results are written, or the import is held.
@@ -65,6 +68,9 @@ func List(ctx context.Context, l Ledger) ([]Import, error) {
 		}
 		all = append(all, v)
 	}
+	if err := expect(ctx, l, all); err != nil {
+		return nil, err
+	}
 	slices.SortFunc(all, func(a, b Import) int { return b.Received.Compare(a.Received) })
 	return all, nil
 }
@@ -84,9 +90,33 @@ func Find(ctx context.Context, l Ledger, prefix string) (Import, error) {
 	case 0:
 		return Import{}, &message.Failure{Code: "import.unknown", Text: fmt.Sprintf("No import has an id that begins with %q. \"guestlist status\" lists them.", prefix)}
 	case 1:
-		return view(ctx, l, hits[0])
+		v, err := view(ctx, l, hits[0])
+		if err != nil {
+			return v, err
+		}
+		one := []Import{v}
+		err = expect(ctx, l, one)
+		return one[0], err
 	}
 	return Import{}, &message.Failure{Code: "import.ambiguous", Text: fmt.Sprintf("%d imports have an id that begins with %q. Give more digits.", len(hits), prefix)}
+}
+
+// expect fills in what to expect of the imports with open guests. Rates of a tenant that nobody has called yet are taken to
+// be the careful ones.
+func expect(ctx context.Context, l Ledger, all []Import) error {
+	if !slices.ContainsFunc(all, func(i Import) bool { return i.Open > 0 }) {
+		return nil
+	}
+	f, err := forecast.Read(ctx, l, pace.Careful)
+	if err != nil {
+		return fmt.Errorf("expected end: %w", err)
+	}
+	for n := range all {
+		if e, ok := f.Import(all[n].ID); ok {
+			all[n].Expected = &e
+		}
+	}
+	return nil
 }
 
 func view(ctx context.Context, l Ledger, i ledger.Import) (Import, error) {
@@ -102,7 +132,7 @@ func view(ctx context.Context, l Ledger, i ledger.Import) (Import, error) {
 	if err != nil {
 		return v, fmt.Errorf("tally of import %s: %w", i.ID, err)
 	}
-	v.Guests, v.Open, v.Invited, v.Ended, v.Waiting = max(v.Guests, t.Guests), t.Open, t.Invited, t.Ended, t.InviteWaiting
+	v.Guests, v.Open, v.Invited, v.Ended, v.Waiting = max(v.Guests, t.Guests), t.Open, t.Invited, t.Ended, t.Waiting
 	return v, nil
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"guestlist/pkg/forecast"
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/ledger/memledger"
 	"guestlist/pkg/message"
@@ -113,6 +114,10 @@ func TestFindShowsTheWholeImport(t *testing.T) {
 	want := status.Import{ID: "a", Source: "partners", File: "in/x.csv", Received: received, Finished: finished, State: "running", Code: "c", Text: "t",
 		Rows: 9, RowsRejected: 2, Guests: 3, Open: 1, Invited: 1, Ended: map[ledger.Outcome]int{ledger.Done: 1, ledger.Failed: 1},
 		Waiting: map[string]int{"rate": 1}, Revision: 3, Reported: 2, Results: "r.json", Work: "a/1-x"}
+	if got.Expected == nil || got.Expected.Cause != forecast.Ramp || !got.Expected.At.After(received) || got.Expected.Why == "" {
+		t.Errorf("expected %+v, want the slow start", got.Expected)
+	}
+	got.Expected = nil
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

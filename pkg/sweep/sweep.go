@@ -1,5 +1,5 @@
-// Package sweep looks after what messages cannot: work whose message was lost, imports that an operator cancelled,
-// reports that are due, dead letters that are done with. It runs on a timer, and is, besides planning and replay, the only
+// Package sweep looks after what messages cannot: work whose message was lost, work that waits, probes of the circuit
+// breaker, imports that an operator cancelled, reports that are due, dead letters that are done with. It runs on a timer, and is, besides planning and replay, the only
 // code that makes messages from the ledger.
 //
 // A sweep may run at any time, also while another one runs: every change is conditional, and a message sent twice ends at
@@ -14,9 +14,11 @@ import (
 	"log/slog"
 	"time"
 
+	"guestlist/pkg/breaker"
 	"guestlist/pkg/bus"
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/message"
+	"guestlist/pkg/window"
 )
 
 // Ledger is the part of the ledger that the sweep uses.
@@ -27,13 +29,26 @@ type Ledger interface {
 	ListEntries(ctx context.Context, importID string, part int, after string) iter.Seq2[ledger.Entry, error]
 	UpdateEntries(ctx context.Context, importID string, guests []string, change func(*ledger.Entry) error) ([]ledger.Entry, error)
 	DueBefore(ctx context.Context, importID string, t time.Time) iter.Seq2[string, error]
+	WaitingFor(ctx context.Context, importID, reason string) iter.Seq2[string, error]
 	Tally(ctx context.Context, importID string) (ledger.Tally, error)
+}
+
+// Breaker is the part of the circuit breaker that the sweep uses; see pkg/breaker.
+type Breaker interface {
+	Open(ctx context.Context) (ledger.Breaker, bool, error)
+	Probe(ctx context.Context, from breaker.Waiters, imports []ledger.Import, send func(context.Context, ...message.Message) error) error
 }
 
 // Sweep does one round each time Run is called. Its fields are set once.
 type Sweep struct {
 	Ledger Ledger
 	Bus    bus.Sender
+	// Breaker is asked for probes, and for leave to send what waited.
+	Breaker Breaker
+	// Window says how much may be on its way.
+	Window interface {
+		Limits(ctx context.Context) (window.Limits, error)
+	}
 	// Tidy completes dead letters that are done with and returns how many.
 	Tidy func(ctx context.Context) (int, error)
 	// StaleAfter is how long after its due time a message counts as lost: 30 min, far beyond every delay that a message
@@ -54,6 +69,7 @@ func (s *Sweep) Run(ctx context.Context) error {
 		return fmt.Errorf("sweep: %w", err)
 	}
 	var errs []error
+	var imports []ledger.Import
 	for i, err := range s.Ledger.ListImports(ctx, true) {
 		if err != nil {
 			errs = append(errs, fmt.Errorf("list open imports: %w", err))
@@ -62,7 +78,9 @@ func (s *Sweep) Run(ctx context.Context) error {
 		if err := s.one(ctx, i, now); err != nil {
 			errs = append(errs, fmt.Errorf("sweep import %s: %w", i.ID, err))
 		}
+		imports = append(imports, i)
 	}
+	errs = append(errs, s.resume(ctx, imports, now))
 	n, err := s.Tidy(ctx)
 	if n > 0 {
 		slog.InfoContext(ctx, "dead letters completed", slog.Int("count", n))

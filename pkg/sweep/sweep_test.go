@@ -66,6 +66,7 @@ func TestOnlyTheOverdueStepsOfAGuestAreSent(t *testing.T) {
 func TestPlannedAndWaitingStepsAreLeftAlone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	w.open()
 	waits := ledger.Step{Generation: 1, State: ledger.Waiting, Wait: "breaker", Due: w.now}
 	planned := ledger.Step{Generation: 1, State: ledger.Planned, Due: w.now}
 	w.imports(ledger.Import{ID: "a", State: ledger.Running}, guest(0, waits, planned), guest(1, ended(ledger.Done), waits, sent(w.now)))

@@ -8,11 +8,14 @@ import (
 	"testing"
 	"time"
 
+	"guestlist/pkg/breaker"
 	"guestlist/pkg/bus/membus"
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/ledger/memledger"
 	"guestlist/pkg/message"
+	"guestlist/pkg/pace"
 	"guestlist/pkg/sweep"
+	"guestlist/pkg/window"
 )
 
 const staleAfter = 30 * time.Minute
@@ -25,18 +28,21 @@ type world struct {
 	bus    *membus.Bus
 	seen   int // messages that take has returned
 	tidied int
+	pace   pace.Settings
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{t: t, now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
+	w := &world{t: t, now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC), pace: pace.Careful}
 	clock := func() time.Time { return w.now }
 	w.ledger, w.bus = memledger.New(clock), membus.New(membus.Options{Now: clock})
 	return w
 }
 
 func (w *world) sweep() *sweep.Sweep {
-	return &sweep.Sweep{Ledger: w.ledger, Bus: w.bus, StaleAfter: staleAfter,
-		Tidy: func(context.Context) (int, error) { w.tidied++; return 0, nil }}
+	b := breaker.New(w.ledger, breaker.DefaultWaits)
+	return &sweep.Sweep{Ledger: w.ledger, Bus: w.bus, StaleAfter: staleAfter, Breaker: b,
+		Window: &window.Window{Ledger: w.ledger, Settings: w.pace, Breaker: b},
+		Tidy:   func(context.Context) (int, error) { w.tidied++; return 0, nil }}
 }
 
 // run sweeps once and returns what was sent.
@@ -167,4 +173,26 @@ func (b broken) DueBefore(ctx context.Context, id string, t time.Time) iter.Seq2
 		return func(yield func(string, error) bool) { yield("", errLedger) }
 	}
 	return b.Store.DueBefore(ctx, id, t)
+}
+
+// open opens the breaker, which nobody probes.
+func (w *world) open() { w.breaker(ledger.Breaker{Open: true, Cause: "blocked", Kind: message.Invite}) }
+
+// close closes it.
+func (w *world) close() { w.breaker(ledger.Breaker{}) }
+
+func (w *world) breaker(to ledger.Breaker) {
+	w.t.Helper()
+	_, err := w.ledger.UpdateBreaker(w.t.Context(), func(row *ledger.Breaker, _ time.Time) error {
+		to.Version, *row = row.Version, to
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// waits is a step that waits.
+func waits(reason string) ledger.Step {
+	return ledger.Step{Generation: 1, State: ledger.Waiting, Wait: reason, Attempt: 3}
 }

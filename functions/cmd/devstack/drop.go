@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"guestlist/pkg/blobstore"
 	"guestlist/pkg/csvfile"
 	"guestlist/pkg/local/entra"
 	"guestlist/pkg/message"
@@ -68,6 +69,14 @@ func (s *stack) upload(ctx context.Context, file, path string) (*drop, error) {
 	}
 	defer f.Close()
 	d := &drop{file: file, path: path, at: time.Now()}
+	if s.aws != nil {
+		b, err := s.relayed(ctx, file, path)
+		if err != nil {
+			return nil, err
+		}
+		s.dropped(d, b)
+		return d, nil
+	}
 	w := s.services.Blobs.Create(ctx, policy.Container(s.source), path)
 	if _, err := io.Copy(w, f); err != nil {
 		w.Abort()
@@ -80,9 +89,14 @@ func (s *stack) upload(ctx context.Context, file, path string) (*drop, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.importID = message.ImportID(s.services.Blobs.Account(), b.Container, b.Path, b.ETag)
-	s.console.say("dropped %s into %s as %s", file, b.Container, b.Path)
+	s.dropped(d, b)
 	return d, nil
+}
+
+// dropped notes which blob a file became.
+func (s *stack) dropped(d *drop, b blobstore.Info) {
+	d.path, d.importID = b.Path, message.ImportID(s.services.Blobs.Account(), b.Container, b.Path, b.ETag)
+	s.console.say("dropped %s into %s as %s", d.file, b.Container, b.Path)
 }
 
 // fillDirectory makes the groups and applications that a file asks for, so that any file can be tried.

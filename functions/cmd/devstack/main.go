@@ -3,7 +3,9 @@
 //
 //	devstack                     start the stack and say what happens, until it is interrupted
 //	devstack -csv FILE -exit     drop a file, wait for its results, print them, stop
+//	devstack -s3 BINARY …        drop files into a bucket of S3 instead, with the relay in AWS Lambda
 //	devstack servicebus|entra|mailbox   serve one emulator
+//	devstack bench               measure directory writes and throughput, beside scripts
 //
 // With -json, standard output carries JSON lines only: one when the stack is ready, one at the end of -exit.
 package main
@@ -39,6 +41,9 @@ const (
 )
 
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+	if len(args) > 0 && args[0] == "bench" {
+		return bench(ctx, args[1:], getenv, stdout, stderr)
+	}
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		return emulator(ctx, args, stdout, stderr)
 	}
@@ -59,11 +64,13 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 // options are the flags.
 type options struct {
 	dir, seed, policy, source, results, env string
+	relay                                   string
 	csv                                     []string
 	exit, json, careful, emptyFirst         bool
 	ports, faults, limits, dedup            string
 	lag, limitWindow                        time.Duration
 	random                                  uint64
+	handlers                                int
 }
 
 func parseOptions(args []string, stderr io.Writer) (options, error) {
@@ -74,6 +81,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	fs.StringVar(&o.source, "source", "partners", "`NAME` of the source that the files come through")
 	fs.StringVar(&o.seed, "seed", "", "fill the directory from `FILE`; without it, what a dropped file asks for is made and allowed")
 	fs.StringVar(&o.policy, "policy", "", "the source's policy, added when its first file is held")
+	fs.StringVar(&o.relay, "s3", "", "put dropped files into a bucket of S3, from where the relay `BINARY` brings them to the inbox")
 	fs.BoolVar(&o.exit, "exit", false, "stop when every dropped file is reported")
 	fs.StringVar(&o.results, "results", "", "with -exit: copy the results to `DIR`")
 	fs.BoolVar(&o.json, "json", false, "print JSON lines instead of text")
@@ -87,6 +95,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	fs.DurationVar(&o.limitWindow, "limit-window", 0, "shorten the window of the limits, keeping their rate")
 	fs.BoolVar(&o.careful, "careful", false, "production's leases, waits and sweep interval instead of short ones")
 	fs.BoolVar(&o.emptyFirst, "empty-first", false, "announce each file with an empty placeholder first, as SFTP and Data Lake do")
+	fs.IntVar(&o.handlers, "handlers", 1, "Functions hosts to run, each with a handler, as when Azure scales out")
 	fs.Uint64Var(&o.random, "rand", rand.Uint64(), "seed of lag and faults")
 	if err := fs.Parse(args); err != nil {
 		return o, err
@@ -104,6 +113,8 @@ func (o options) check(rest []string) error {
 		return fmt.Errorf("unexpected argument %q: drop files with -csv", rest[0])
 	case o.exit && len(o.csv) == 0:
 		return errors.New("-exit needs at least one -csv: there would be nothing to wait for")
+	case o.handlers < 1:
+		return fmt.Errorf("-handlers is %d: at least one is needed", o.handlers)
 	case o.ports != "fixed" && o.ports != "auto":
 		return fmt.Errorf("-ports is %q: use fixed or auto", o.ports)
 	}
@@ -115,7 +126,7 @@ func (o options) check(rest []string) error {
 			return fmt.Errorf("-%s is %q: use on or off", name, v)
 		}
 	}
-	for _, file := range append(o.csv, o.seed, o.policy) {
+	for _, file := range append(o.csv, o.seed, o.policy, o.relay) {
 		if file == "" {
 			continue
 		}

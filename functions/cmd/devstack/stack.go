@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -33,6 +34,7 @@ type stack struct {
 	entra    *entra.Server
 	mailbox  *mailbox.Server
 	platform *platform
+	aws      *aws // nil without -s3
 	services *connect.Services
 }
 
@@ -81,7 +83,7 @@ func (s *stack) start(ctx context.Context, getenv func(string) string) error {
 	if err != nil {
 		return err
 	}
-	for _, start := range []func(context.Context, io.Writer) error{s.startStorage, s.startBus, s.startMailbox, s.startEntra, s.connect, s.startEvents} {
+	for _, start := range []func(context.Context, io.Writer) error{s.startStorage, s.startBus, s.startMailbox, s.startEntra, s.connect, s.startEvents, s.startAWS} {
 		if err := start(ctx, log); err != nil {
 			return err
 		}
@@ -89,10 +91,26 @@ func (s *stack) start(ctx context.Context, getenv func(string) string) error {
 	if err := s.writeEnv(); err != nil {
 		return err
 	}
-	s.platform = &platform{dir: s.dir, listen: s.address(7071), settings: s.settings(getenv), output: &teller{console: s.console, raw: log},
-		log: slog.New(slog.NewTextHandler(log, nil)), console: s.console}
-	s.onClose(s.platform.stop)
-	return s.platform.start(ctx)
+	return s.startHosts(ctx, getenv, log)
+}
+
+// startHosts starts the Functions hosts. Azure runs a timer on one of them only.
+func (s *stack) startHosts(ctx context.Context, getenv func(string) string, log io.Writer) error {
+	settings, listen := s.settings(getenv), s.address(7071)
+	for n := range max(1, s.handlers) {
+		p := &platform{dir: s.dir, listen: listen, settings: settings, output: &teller{console: s.console, raw: log},
+			log: slog.New(slog.NewTextHandler(log, nil)), console: s.console}
+		if n == 0 {
+			s.platform = p
+			settings, listen = maps.Clone(settings), "127.0.0.1:0"
+			settings["AzureWebJobs.sweepledger.Disabled"] = "true"
+		}
+		s.onClose(p.stop)
+		if err := p.start(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // logFile keeps what the handler and the emulators write, beside the settings file.
@@ -190,10 +208,14 @@ func (s *stack) settings(getenv func(string) string) map[string]string {
 		m["LEASE"] = "30s"
 		m["UNCERTAIN_WAIT"] = (2*s.lag + 10*time.Second).String()
 		m["ASSIGN_AFTER"] = (s.lag*3/2 + 200*time.Millisecond).String()
-		m["INVITE_RATE"] = "max"
+		m["INVITE_RATE"], m["INVITE_CAP"] = "max", "none"
+		m["PROBE_OUTAGE"], m["PROBE_REFUSAL"] = "10s", "20s"
 		m["MAIL_PER_MINUTE"], m["MAIL_PER_DAY"], m["MAIL_RETRY"] = "max", "max", "2s"
 	}
-	for _, name := range []string{"MAIL_MODE", "MAIL_PER_MINUTE", "MAIL_PER_DAY", "STALE_AFTER", "PLAN_WINDOW"} {
+	if s.limits != "on" {
+		m["WRITE_RATE"] = "max"
+	}
+	for _, name := range []string{"MAIL_MODE", "MAIL_PER_MINUTE", "MAIL_PER_DAY", "STALE_AFTER"} {
 		if v := getenv(name); v != "" {
 			m[name] = v
 		}

@@ -35,6 +35,7 @@ func commands() []command {
 		sourceAddCommand(), sourceListCommand(), sourceShowCommand(),
 		cancelCommand(),
 		lettersListCommand(), lettersReplayCommand(),
+		breakerShowCommand(), breakerCloseCommand(), rateShowCommand(), rateSetCommand(),
 		doctorCommand(),
 	}
 }

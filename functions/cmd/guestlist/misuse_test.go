@@ -21,6 +21,8 @@ func TestWrongUsageIsExitCode2AndSaysWhatIsRight(t *testing.T) {
 		"", "statu", "source", "source remove x", "deadletters", "-json status", "status a b", "status -watch", "status a -watch -all", "status -yes",
 		"source add", "source add a -from b -file c", "source show", "source list x", "cancel", "cancel a b",
 		"deadletters list a b", "deadletters replay", "deadletters replay a -event 3", "drop", "drop x.csv", "deadletters replay -event three",
+		"breaker", "breaker show x", "breaker close", "breaker close -reason", "rate", "rate set", "rate set -day 5", "rate set -reason x",
+		"rate set -day many -reason x", "rate set -start slow -reason x", "rate set -writes 21 -reason x", "rate set -invitations 0 -reason x",
 	} {
 		if r := w.run("", strings.Fields(line)...); r.code != exitUsage || r.out != "" {
 			t.Errorf("guestlist %s: exit %d, standard output %q", line, r.code, r.out)
@@ -32,7 +34,8 @@ func TestWrongUsageIsExitCode2AndSaysWhatIsRight(t *testing.T) {
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	w := &world{t: t, env: map[string]string{"GUESTLIST_ENV": "somewhere"}}
-	for _, line := range []string{"help", "status -h", "drop -h", "source add -h", "source list --help", "source show -h", "cancel -h", "deadletters list -h", "deadletters replay -h"} {
+	for _, line := range []string{"help", "status -h", "drop -h", "source add -h", "source list --help", "source show -h", "cancel -h", "deadletters list -h", "deadletters replay -h",
+		"breaker show -h", "breaker close -h", "rate show -h", "rate set -h"} {
 		if r := w.run("", strings.Fields(line)...); r.code != exitDone || r.err != "" {
 			t.Errorf("guestlist %s: exit %d, standard error %q", line, r.code, r.err)
 		}

@@ -158,6 +158,7 @@ func printImport(w io.Writer, d details) {
 	if i.Guests > 0 {
 		row("Guests", fmt.Sprintf("%d, %d of them in the directory, %d open", i.Guests, i.Invited, i.Open))
 		row("Waiting", waiting(i))
+		row("Expected", ending(i.Expected))
 		row("Outcomes", strings.Join(ended(i), ", "))
 	}
 	if d.Files != nil {

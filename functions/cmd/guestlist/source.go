@@ -9,8 +9,10 @@ import (
 	"os"
 
 	"guestlist/pkg/blobstore"
+	"guestlist/pkg/forecast"
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/message"
+	"guestlist/pkg/pace"
 	"guestlist/pkg/plan"
 	"guestlist/pkg/policy"
 	"guestlist/pkg/status"
@@ -132,6 +134,13 @@ func addFromImport(c *call, source, prefix string) error {
 }
 
 func addSource(c *call, p policy.Policy, question string) error {
+	expected, err := c.heldOf(p.Source)
+	if err != nil {
+		return err
+	}
+	if expected != nil {
+		writeParagraph(c.stderr, "Expected end of what is held: ", ending(expected))
+	}
 	if err := c.ask(question); err != nil {
 		return err
 	}
@@ -142,8 +151,31 @@ func addSource(c *call, p policy.Policy, question string) error {
 	if n > 0 {
 		defer c.hint("See how far they are with: guestlist status")
 	}
-	return c.say(map[string]any{"source": p.Source, "container": policy.Container(p.Source), "policy": true, "released": n},
+	return c.say(map[string]any{"source": p.Source, "container": policy.Container(p.Source), "policy": true, "released": n, "expected": expected},
 		"Source %q may drop files into container %s. %s judged again.", p.Source, policy.Container(p.Source), held(n))
+}
+
+// heldOf returns what to expect of the held files of a source, once they are released; nil if there are none.
+func (c *call) heldOf(source string) (*forecast.Expectation, error) {
+	guests, files := 0, 0
+	for i, err := range c.services.Ledger.ListImports(c.ctx, true) {
+		if err != nil {
+			return nil, err
+		}
+		var ask policy.Ask
+		if i.Source == source && i.State == ledger.Held && !i.Cancelled && json.Unmarshal([]byte(i.Ask), &ask) == nil {
+			guests, files = guests+ask.Guests, files+1
+		}
+	}
+	if files == 0 {
+		return nil, nil
+	}
+	f, err := forecast.Read(c.ctx, c.services.Ledger, pace.Careful)
+	if err != nil {
+		return nil, err
+	}
+	e := f.Guests(guests)
+	return &e, nil
 }
 
 func held(n int) string {

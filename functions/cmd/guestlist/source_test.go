@@ -34,7 +34,7 @@ func (w *world) policyOf(source string) (policy.Policy, bool) {
 
 func TestSourceAddAllowsWhatTheHeldFileAsksForOnlyIfAPersonAgrees(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := alone(t)
 	id := w.held("88aa0000000000000001", "add-from", asked).ID
 	for _, typed := range []string{"n\n", "\n", "maybe\n", ""} {
 		if r := w.run(typed, "source", "add", "add-from", "-from", "88aa"); r.code != exitFailed {
@@ -54,12 +54,12 @@ func TestSourceAddAllowsWhatTheHeldFileAsksForOnlyIfAPersonAgrees(t *testing.T) 
 		t.Errorf("the file is %s, generation %d, %d messages are queued: it must be read again", i.State, i.Stage.Generation, active)
 	}
 	w.run("y\n", "source", "add", "add-from", "-from", "88aa")
-	w.golden("source-add-from")
+	w.golden("source-add-from", moments)
 }
 
 func TestSourceAddMarksWhatIsNew(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := alone(t)
 	w.blob("config", policy.File("add-more"), policy.Policy{Version: 1, Source: "add-more", MaxGuests: 2, AllowText: true,
 		Groups: []policy.Group{{ID: finance, Name: "Finance"}}, Domains: []string{"partner.example"}}.JSON())
 	w.held("88ab0000000000000001", "add-more", asked)
@@ -70,7 +70,7 @@ func TestSourceAddMarksWhatIsNew(t *testing.T) {
 	}
 	w.run("", "source", "show", "add-more")
 	w.run("", "source", "add", "add-more", "-yes", "-json")
-	w.golden("source-add-more")
+	w.golden("source-add-more", moments)
 }
 
 func TestSourceAddOfANewNameMakesTheInboxAndAllowsNothing(t *testing.T) {
@@ -86,7 +86,7 @@ func TestSourceAddOfANewNameMakesTheInboxAndAllowsNothing(t *testing.T) {
 	w.held("88ac0000000000000001", "add-new", asked)
 	w.run("", "source", "add", "add-new", "-yes")
 	w.run("", "source", "add", "Not-A-Name")
-	w.golden("source-add-new")
+	w.golden("source-add-new", moments)
 }
 
 func TestSourceAddUploadsAPolicyFile(t *testing.T) {
@@ -104,7 +104,7 @@ func TestSourceAddUploadsAPolicyFile(t *testing.T) {
 	if p, ok := w.policyOf("add-file"); !ok || p.MaxGuests != 5 {
 		t.Errorf("the policy was not uploaded: %v", ok)
 	}
-	w.golden("source-add-file")
+	w.golden("source-add-file", moments)
 
 	shown := w.run("", "source", "show", "add-file", "-json")
 	again := filepath.Join(t.TempDir(), "again.json")
@@ -127,7 +127,7 @@ func TestABrokenPolicyIsNamedAndCanBeReplaced(t *testing.T) {
 	if r := runWith(t.Context(), w.getenv, "", "source", "add", "mended", "-file", good, "-yes"); r.code != exitDone {
 		t.Errorf("exit %d: %s", r.code, r.err)
 	}
-	w.golden("source-broken")
+	w.golden("source-broken", moments)
 }
 
 func TestSourceAddRefusesAnotherSourcesImport(t *testing.T) {
@@ -141,5 +141,5 @@ func TestSourceAddRefusesAnotherSourcesImport(t *testing.T) {
 	if _, ok := w.policyOf("yours"); ok {
 		t.Error("a policy was written")
 	}
-	w.golden("source-mismatch")
+	w.golden("source-mismatch", moments)
 }

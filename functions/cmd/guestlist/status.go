@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"guestlist/pkg/forecast"
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/status"
 )
@@ -59,10 +60,13 @@ func listImports(c *call) error {
 	t := status.Table{Columns: []status.Column{{Title: "IMPORT"}, {Title: "SOURCE", Bends: true}, {Title: "FILE", Bends: true}, {Title: "RECEIVED"},
 		{Title: "STATE"}, {Title: "ROWS", Right: true}, {Title: "GUESTS", Right: true}, {Title: "OPEN", Right: true},
 		{Title: "OUTCOMES OR REASON", Bends: true}}}
+	if slices.ContainsFunc(all, func(i status.Import) bool { return i.Expected != nil }) {
+		t.Columns = append(t.Columns, status.Column{Title: "EXPECTED END"})
+	}
 	digits := enough(all)
 	for _, i := range all {
 		t.Row(i.ID[:min(digits, len(i.ID))], i.Source, i.File, day(i.Received), i.State, fmt.Sprint(i.Rows), fmt.Sprint(i.Guests),
-			fmt.Sprint(i.Open), cmp.Or(outcomes(i), i.Code))
+			fmt.Sprint(i.Open), cmp.Or(outcomes(i), i.Code), expectedShort(i))
 	}
 	return t.Write(c.stdout)
 }
@@ -112,12 +116,40 @@ func ended(i status.Import) (parts []string) {
 	return parts
 }
 
+// reasons says what guests wait for, in a person's words.
+var reasons = map[string]string{
+	ledger.WaitBreaker: "for the circuit breaker", ledger.WaitRate: "for the slow start", ledger.WaitDay: "for the next day",
+}
+
 func waiting(i status.Import) string {
 	var parts []string
 	for _, reason := range slices.SortedFunc(maps.Keys(i.Waiting), cmp.Compare) {
-		parts = append(parts, fmt.Sprintf("%s (%s)", counted(i.Waiting[reason], "invitation"), reason))
+		parts = append(parts, fmt.Sprintf("%s %s", counted(i.Waiting[reason], "guest"), cmp.Or(reasons[reason], "("+reason+")")))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// ending says when an import will have ended, and why not earlier.
+func ending(e *forecast.Expectation) string {
+	switch {
+	case e == nil:
+		return ""
+	case e.At.IsZero():
+		return "nobody can say: " + e.Why
+	}
+	return fmt.Sprintf("about %s: %s", day(e.At), e.Why)
+}
+
+// expectedShort is the same for a line among others.
+func expectedShort(i status.Import) string {
+	switch e := i.Expected; {
+	case e == nil:
+		return ""
+	case e.At.IsZero():
+		return fmt.Sprintf("? (%s)", e.Cause)
+	default:
+		return fmt.Sprintf("%s (%s)", day(e.At), e.Cause)
+	}
 }
 
 func counted(n int, what string) string {
@@ -182,6 +214,9 @@ func watchLine(i status.Import) string {
 func printWatch(c *call, i status.Import, line string) error {
 	if c.json {
 		return json.NewEncoder(c.stdout).Encode(i)
+	}
+	if short := expectedShort(i); short != "" {
+		line += "; expected end " + short // it moves all the time, which is no news
 	}
 	_, err := fmt.Fprintf(c.stdout, "%s  %s\n", time.Now().UTC().Format("15:04:05Z"), line)
 	return err

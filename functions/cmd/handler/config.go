@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"guestlist/pkg/breaker"
+	"guestlist/pkg/pace"
 )
 
 // config is what the app settings say. Durations are written like 90s or 15m.
@@ -16,10 +19,10 @@ type config struct {
 	uncertainWait time.Duration
 	staleAfter    time.Duration
 	assignAfter   time.Duration
-	window        int
-	targets       int
+	pace          pace.Settings
 	logKey        []byte
 	mail          mailConfig
+	probes        breaker.Waits
 }
 
 // readConfig reads the settings; the error names every one that is wrong.
@@ -33,9 +36,10 @@ func readConfig(getenv func(string) string) (config, error) {
 		uncertainWait: s.duration("UNCERTAIN_WAIT", 15*time.Minute),
 		staleAfter:    s.duration("STALE_AFTER", 30*time.Minute),
 		assignAfter:   s.duration("ASSIGN_AFTER", 15*time.Second),
-		window:        s.number("PLAN_WINDOW", 2000),
-		targets:       s.number("PLAN_TARGETS", 10_000),
+		pace:          s.pace(),
 		logKey:        []byte(getenv("LOG_KEY")),
+		probes: breaker.Waits{Outage: s.duration("PROBE_OUTAGE", breaker.DefaultWaits.Outage),
+			Refusal: s.duration("PROBE_REFUSAL", breaker.DefaultWaits.Refusal), Longest: breaker.DefaultWaits.Longest},
 	}
 	c.mail = s.mail(c.lease)
 	if v := getenv("APP_ASSIGNMENT"); v != "" && v != "on" && v != "off" {
@@ -51,6 +55,35 @@ type settings struct {
 
 func (s *settings) wrong(name, value, want string) {
 	s.errs = append(s.errs, fmt.Errorf("app setting %s is %q; it must be %s", name, value, want))
+}
+
+// pace reads how fast a new tenant is worked on. Once the tenant's row is in the ledger, only the row counts.
+func (s *settings) pace() pace.Settings {
+	p := pace.Careful
+	if v := s.getenv("WRITE_RATE"); v == "max" {
+		p.Writes, p.Invitations = pace.Unlimited, pace.Unlimited
+	} else if v != "" {
+		p.Writes = s.rate("WRITE_RATE", v, "writes per second, such as 19.6, or max")
+	}
+	if v := s.getenv("INVITE_RATE"); v == "max" {
+		p.Ramp = false
+	} else if v != "" && v != "careful" {
+		p.Ramp, p.Invitations = false, s.rate("INVITE_RATE", v, "invitations per minute, such as 60, or careful, or max")/60
+	}
+	if v := s.getenv("INVITE_CAP"); v == "none" {
+		p.Cap = 0
+	} else if v != "" {
+		p.Cap, p.CapUntil = s.number("INVITE_CAP", 0), 0
+	}
+	return p
+}
+
+func (s *settings) rate(name, v, want string) float64 {
+	r, err := strconv.ParseFloat(v, 64)
+	if err != nil || !(r > 0 && r < 1e6) {
+		s.wrong(name, v, want)
+	}
+	return r
 }
 
 func (s *settings) text(name, otherwise string) string {

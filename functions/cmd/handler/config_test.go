@@ -4,12 +4,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"guestlist/pkg/pace"
 )
 
 func TestSettingsThatAreWrongAreNamedTogether(t *testing.T) {
 	t.Parallel()
-	env := map[string]string{"LEASE": "soon", "PLAN_WINDOW": "0", "MAIL_MODE": "post", "MAIL_LANGUAGE": "xx", "MAIL_SMTP": "mail.example",
-		"MAIL_FROM": "Contoso <c@contoso.example>", "MAIL_PER_DAY": "lots", "UNCERTAIN_WAIT": "-1s", "APP_ASSIGNMENT": "no"}
+	env := map[string]string{"LEASE": "soon", "PROBE_OUTAGE": "0", "MAIL_MODE": "post", "MAIL_LANGUAGE": "xx", "MAIL_SMTP": "mail.example",
+		"MAIL_FROM": "Contoso <c@contoso.example>", "MAIL_PER_DAY": "lots", "UNCERTAIN_WAIT": "-1s", "APP_ASSIGNMENT": "no",
+		"WRITE_RATE": "fast", "INVITE_RATE": "-3", "INVITE_CAP": "many"}
 	_, err := readConfig(func(name string) string { return env[name] })
 	if err == nil {
 		t.Fatal("wrong settings were accepted")
@@ -25,7 +28,7 @@ func TestSettingsHaveCarefulDefaults(t *testing.T) {
 	t.Parallel()
 	env := map[string]string{"MAIL_FROM": "invitations@contoso.example", "MAIL_SMTP": "smtp.example:587"}
 	c, err := readConfig(func(name string) string { return env[name] })
-	if err != nil || !c.assigns || c.lease != 2*time.Minute || c.uncertainWait != 15*time.Minute || c.mail.mode != "own" || c.mail.server.Security != "starttls" ||
+	if err != nil || !c.assigns || c.pace != pace.Careful || c.lease != 2*time.Minute || c.uncertainWait != 15*time.Minute || c.mail.mode != "own" || c.mail.server.Security != "starttls" ||
 		c.mail.pace.PerMinute != 30 || c.mail.pace.PerDay != 10_000 {
 		t.Errorf("%+v, %v", c, err)
 	}
@@ -52,6 +55,29 @@ func TestOwnMailNeedsAWayToSend(t *testing.T) {
 		_, err := readConfig(func(name string) string { return c.env[name] })
 		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestPaceOfANewTenant(t *testing.T) {
+	t.Parallel()
+	careful := pace.Careful
+	with := func(change func(*pace.Settings)) pace.Settings { p := careful; change(&p); return p }
+	for name, tc := range map[string]struct {
+		env  map[string]string
+		want pace.Settings
+	}{
+		"said careful": {map[string]string{"INVITE_RATE": "careful"}, careful},
+		"as on one machine": {map[string]string{"INVITE_RATE": "max", "INVITE_CAP": "none"},
+			with(func(p *pace.Settings) { p.Ramp, p.Cap = false, 0 })},
+		"slow, and a cap that stays": {map[string]string{"INVITE_RATE": "30", "INVITE_CAP": "100", "WRITE_RATE": "5"},
+			with(func(p *pace.Settings) { p.Ramp, p.Invitations, p.Writes, p.Cap, p.CapUntil = false, 0.5, 5, 100, 0 })},
+		"no limits": {map[string]string{"WRITE_RATE": "max"},
+			with(func(p *pace.Settings) { p.Writes, p.Invitations = pace.Unlimited, pace.Unlimited })},
+	} {
+		tc.env["MAIL_MODE"] = "none"
+		if c, err := readConfig(func(k string) string { return tc.env[k] }); err != nil || c.pace != tc.want {
+			t.Errorf("%s: %+v, %v", name, c.pace, err)
 		}
 	}
 }

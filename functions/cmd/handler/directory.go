@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,31 +33,66 @@ func (d directory) Find(ctx context.Context, address string) (string, error) {
 	if errors.Is(err, graph.ErrNotFound) {
 		return "", nil
 	}
-	return a.ID, graph.Verdict(err)
+	return a.ID, verdict(err)
 }
 
 func (d directory) Confirm(ctx context.Context, userID, address string) (bool, error) {
 	same, err := d.graph.Confirm(ctx, userID, address)
-	return same, graph.Verdict(err)
+	return same, verdict(err)
 }
 
 func (d directory) Invite(ctx context.Context, i invite.Invitation) (invite.Invited, error) {
 	made, err := d.graph.Invite(ctx, graph.Invitation{Address: i.Address, DisplayName: i.DisplayName, RedirectURL: i.RedirectURL,
 		Text: i.Text, CC: i.CC, Language: i.Language, SendMail: i.Mail})
 	if e, ok := errors.AsType[*graph.Error](err); err != nil && (!ok || !e.Certain()) {
-		return invite.Invited{}, fmt.Errorf("%w: %w", invite.ErrUncertain, err)
+		return invite.Invited{}, fmt.Errorf("%w: %w", invite.ErrUncertain, verdict(err))
 	}
-	return invite.Invited(made), graph.Verdict(err)
+	return invite.Invited(made), verdict(err)
 }
+
+// AddMembers tells a refusal that may be one member's from one that would meet each of them: what the identity may do, and
+// what the group is.
+func (d directory) AddMembers(ctx context.Context, groupID string, userIDs []string) error {
+	err := d.graph.AddMembers(ctx, groupID, userIDs)
+	e, ok := errors.AsType[*graph.Error](err)
+	if !ok || !e.Certain() || e.Class == graph.Throttled || e.Class == graph.Auth || slices.Contains(everybodys, e.Reason()) {
+		return verdict(err)
+	}
+	refused := &assign.Refused{Err: verdict(err)}
+	if e.Class == graph.Replicating {
+		if strings.EqualFold(e.Missing, groupID) {
+			return refused.Err
+		}
+		refused.Missing = e.Missing
+	}
+	return refused
+}
+
+// everybodys are the reasons that speak of the group.
+var everybodys = []string{"group.forbidden", "group.mail-enabled", "group.synced"}
 
 func (d directory) AddMember(ctx context.Context, groupID, userID string) (bool, error) {
 	added, err := d.graph.AddMember(ctx, groupID, userID)
-	return added, graph.Verdict(err)
+	return added, verdict(err)
+}
+
+// Members finds nobody in a group that is not there: the write then says so.
+func (d directory) Members(ctx context.Context, groupID string, userIDs []string) ([]string, error) {
+	members, err := d.graph.Members(ctx, groupID, userIDs)
+	if errors.Is(err, graph.ErrNotFound) {
+		return nil, nil
+	}
+	return members, verdict(err)
 }
 
 func (d directory) AssignRole(ctx context.Context, objectID, roleID, userID string) (bool, error) {
 	assigned, err := d.graph.AssignRole(ctx, objectID, roleID, userID)
-	return assigned, graph.Verdict(err)
+	return assigned, verdict(err)
+}
+
+func (d directory) HasRole(ctx context.Context, objectID, roleID, userID string) (bool, error) {
+	has, err := d.graph.HasRole(ctx, objectID, roleID, userID)
+	return has, verdict(err)
 }
 
 // Group refuses what guests must never be added to, before anything is written.
@@ -159,7 +195,7 @@ func steadily[T any](ctx context.Context, ask func() (T, error)) (T, error) {
 // judging is the verdict on a directory that cannot judge a target now: the file waits, whatever the cause. A row is never
 // refused for it, and a permission that is missing can be granted while the file waits.
 func judging(err error) error {
-	if later, ok := errors.AsType[*message.Later](graph.Verdict(err)); ok {
+	if later, ok := errors.AsType[*message.Later](verdict(err)); ok {
 		return &message.Later{After: later.After, Why: later.Why}
 	}
 	after := time.Minute // a person has to grant a permission

@@ -94,7 +94,7 @@ func (s *settings) limit(name string, otherwise int) int {
 func (w wiring) notify() (*notify.Step, error) {
 	t, err := w.transport()
 	return &notify.Step{Ledger: w.Ledger, Transport: t, Bus: w.Bus, Sender: w.mail.sender, Pace: w.mail.pace, Holder: crand.Text, Lease: w.lease,
-		Redeem: w.directory.redeem}, err
+		Redeem: w.redeem}, err
 }
 
 func (w wiring) transport() (notify.Transport, error) {
@@ -108,9 +108,14 @@ func (w wiring) transport() (notify.Transport, error) {
 	return smtpMail{client, w.mail.again}, err
 }
 
-// redeem makes a new redeem link for a guest who is there.
-func (d directory) redeem(ctx context.Context, e ledger.Entry) (userID, url string, err error) {
-	made, err := d.Invite(ctx, invite.Invitation{Address: e.Address, DisplayName: e.DisplayName, RedirectURL: e.RedirectURL})
+// redeem makes a new redeem link for a guest who is there. It is an invitation to Microsoft Graph, so it waits its turn.
+func (w wiring) redeem(ctx context.Context, e ledger.Entry) (userID, url string, err error) {
+	turn, err := w.pacer.Invitation(ctx)
+	if err != nil {
+		return "", "", err
+	}
+	made, err := w.directory.Invite(ctx, invite.Invitation{Address: e.Address, DisplayName: e.DisplayName, RedirectURL: e.RedirectURL})
+	turn.Done(ctx, err)
 	return made.UserID, made.RedeemURL, err
 }
 

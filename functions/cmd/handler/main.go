@@ -22,14 +22,17 @@ import (
 	"guestlist/functions/reportimport"
 	"guestlist/functions/sweepledger"
 	"guestlist/pkg/assign"
+	"guestlist/pkg/breaker"
 	"guestlist/pkg/customhandler"
 	"guestlist/pkg/graph"
 	"guestlist/pkg/invite"
 	"guestlist/pkg/ledger"
+	"guestlist/pkg/pace"
 	"guestlist/pkg/plan"
 	"guestlist/pkg/replay"
 	"guestlist/pkg/report"
 	"guestlist/pkg/sweep"
+	"guestlist/pkg/window"
 )
 
 func main() {
@@ -69,18 +72,19 @@ func setUp(ctx context.Context, getenv func(string) string, log *slog.Logger) (h
 	if err != nil {
 		return nil, err
 	}
-	client, err := graph.New(graph.Config{Endpoint: c.graph, Credential: credential})
+	b, pacer := breaker.New(services.Ledger, c.probes), pace.New(services.Ledger, c.pace)
+	client, err := graph.New(graph.Config{Endpoint: c.graph, Credential: credential, Seen: watch(b, pacer)})
 	if err != nil {
 		return nil, err
 	}
-	w := wiring{config: c, Services: services, directory: directory{graph: client, assigns: c.assigns}}
+	w := wiring{config: c, Services: services, directory: directory{graph: client, assigns: c.assigns}, breaker: b, pacer: pacer}
 	mails, err := w.notify()
 	if err != nil {
 		return nil, err
 	}
 	return customhandler.New(customhandler.Options{
 		Functions: []customhandler.Function{
-			planupload.New(w.planner()), inviteguest.New(w.invite()), assignaccess.New(w.assign()), notifyguest.New(mails),
+			planupload.New(w.planner()), inviteguest.New(b.Guard(w.invite())), assignaccess.New(b.Guard(w.assign())), notifyguest.New(mails),
 			reportimport.New(w.report()),
 		},
 		Timers: []customhandler.Timer{sweepledger.New(w.sweep())},
@@ -93,7 +97,12 @@ type wiring struct {
 	config
 	*connect.Services
 	directory directory
+	breaker   *breaker.Breaker
+	pacer     *pace.Pacer
 }
+
+// gather is how long an assignment waits for others to the same group.
+const gather = 5 * time.Second
 
 // cancelledSeen is how late a handler may see that an import was cancelled.
 const cancelledSeen = 5 * time.Second
@@ -102,23 +111,28 @@ func (w wiring) cancelled() func(context.Context, string) (bool, error) {
 	return ledger.NewFlags(w.Ledger, cancelledSeen).Cancelled
 }
 
+func (w wiring) window() *window.Window {
+	return &window.Window{Ledger: w.Ledger, Settings: w.pace, Breaker: w.breaker}
+}
+
 func (w wiring) planner() *plan.Planner {
-	return &plan.Planner{Ledger: w.Ledger, Blobs: w.Blobs, Bus: w.Bus, Directory: w.directory, Window: w.window, Targets: w.targets,
+	return &plan.Planner{Ledger: w.Ledger, Blobs: w.Blobs, Bus: w.Bus, Directory: w.directory, Window: w.window(), Pace: w.pace,
 		RedirectURL: w.redirect, MailMode: w.mail.mode, Now: time.Now}
 }
 
 func (w wiring) invite() *invite.Step {
-	return &invite.Step{Ledger: w.Ledger, Directory: w.directory, Bus: w.Bus, Cancelled: w.cancelled(), Holder: rand.Text,
-		Mode: w.mail.mode, Lease: w.lease, UncertainWait: w.uncertainWait, Settle: w.assignAfter}
+	return &invite.Step{Ledger: w.Ledger, Directory: w.directory, Bus: w.Bus, Pacer: w.pacer, Cancelled: w.cancelled(), Holder: rand.Text,
+		Mode: w.mail.mode, Lease: w.lease, UncertainWait: w.uncertainWait, Settle: w.assignAfter, Gather: gather}
 }
 
 func (w wiring) assign() *assign.Step {
-	return &assign.Step{Ledger: w.Ledger, Directory: w.directory, Bus: w.Bus, Cancelled: w.cancelled()}
+	return &assign.Step{Ledger: w.Ledger, Directory: w.directory, Bus: w.Bus, Pacer: w.pacer, Cancelled: w.cancelled(),
+		Gather: gather, Places: assignaccess.Limit}
 }
 
 func (w wiring) report() *report.Step { return &report.Step{Ledger: w.Ledger, Blobs: w.Blobs} }
 
 func (w wiring) sweep() func(context.Context) error {
 	letters := &replay.Replay{Ledger: w.Ledger, Bus: w.Bus, DeadLetters: w.Bus}
-	return (&sweep.Sweep{Ledger: w.Ledger, Bus: w.Bus, Tidy: letters.Tidy, StaleAfter: w.staleAfter}).Run
+	return (&sweep.Sweep{Ledger: w.Ledger, Bus: w.Bus, Breaker: w.breaker, Window: w.window(), Tidy: letters.Tidy, StaleAfter: w.staleAfter}).Run
 }

@@ -26,6 +26,7 @@ import (
 	"guestlist/pkg/ledger/memledger"
 	"guestlist/pkg/local/entra"
 	"guestlist/pkg/message"
+	"guestlist/pkg/pace"
 )
 
 func TestMain(m *testing.M) {
@@ -209,13 +210,13 @@ func (w *world) settle(m message.Message, verdict error) error {
 }
 
 func (w *world) invite() *invite.Step {
-	return &invite.Step{Ledger: w.ledger, Directory: w.dir, Bus: w, Cancelled: ledger.NewFlags(w.ledger, 0).Cancelled, Mode: "microsoft",
+	return &invite.Step{Ledger: w.ledger, Directory: w.dir, Bus: w, Pacer: unpaced(), Cancelled: ledger.NewFlags(w.ledger, 0).Cancelled, Mode: "microsoft",
 		Holder: func() string { w.leases++; return fmt.Sprint("worker-", w.leases) },
 		Lease:  2 * time.Minute, UncertainWait: 2*lag + 10*time.Second, Settle: lag}
 }
 
 func (w *world) assign() *assign.Step {
-	return &assign.Step{Ledger: w.ledger, Directory: w.dir, Bus: w, Cancelled: ledger.NewFlags(w.ledger, 0).Cancelled}
+	return &assign.Step{Ledger: w.ledger, Directory: w.dir, Bus: w, Pacer: unpaced(), Cancelled: ledger.NewFlags(w.ledger, 0).Cancelled}
 }
 
 func (w *world) entry(importID string, p *person) *ledger.Entry {
@@ -223,4 +224,9 @@ func (w *world) entry(importID string, p *person) *ledger.Entry {
 	e, err := w.ledger.Entry(w.t.Context(), importID, message.GuestKey(p.typed))
 	w.must(err)
 	return &e
+}
+
+// unpaced books every call at once, by the real clock: the world's own stands still.
+func unpaced() *pace.Pacer {
+	return pace.New(memledger.New(time.Now), pace.Settings{Writes: pace.Unlimited, Invitations: pace.Unlimited})
 }

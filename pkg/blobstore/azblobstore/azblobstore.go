@@ -1,10 +1,10 @@
 // Package azblobstore reads and writes blobs of Azure Storage. Call [New] once per process.
 //
 // It promises what the contract promises, checked by the suite in pkg/blobstore/blobstoretest against Azurite. Blobs are
-// streamed both ways: a reader holds no more than its connection does, a writer one block of 256 KiB. A reader whose
-// connection breaks goes on where it was, with the same version of the blob.
+// streamed both ways: a reader holds no more than its connection does, a writer one block of 256 KiB, one of Replace two
+// of 4 MiB. A reader whose connection breaks goes on where it was, with the same version of the blob.
 //
-// It leaves out copies, snapshots, leases, metadata and content types.
+// It leaves out copies, snapshots and leases.
 package azblobstore
 
 import (

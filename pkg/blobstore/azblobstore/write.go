@@ -21,8 +21,12 @@ const blockSize = 256 << 10
 
 // Create implements [blobstore.Store].
 func (s *Store) Create(ctx context.Context, container, path string) blobstore.Writer {
+	return s.writer(ctx, container, path, blockSize)
+}
+
+func (s *Store) writer(ctx context.Context, container, path string, size int) *writer {
 	return &writer{
-		store: s, ctx: ctx, container: container, path: path, prefix: rand.Text()[:16],
+		store: s, ctx: ctx, container: container, path: path, size: size, prefix: rand.Text()[:16],
 		client: s.client.NewContainerClient(container).NewBlockBlobClient(path),
 	}
 }
@@ -33,6 +37,7 @@ type writer struct {
 	ctx             context.Context
 	container, path string
 	client          *blockblob.Client
+	size            int    // of a block
 	prefix          string // of the ids of its blocks, so that two writers of a blob cannot mix theirs
 	buf             []byte
 	blocks          []string
@@ -45,12 +50,12 @@ func (w *writer) Write(p []byte) (int, error) {
 	written := 0
 	for w.err == nil && written < len(p) {
 		if w.buf == nil {
-			w.buf = make([]byte, 0, min(blockSize, max(4096, len(p))))
+			w.buf = make([]byte, 0, min(w.size, max(4096, len(p))))
 		}
-		n := min(len(p)-written, blockSize-len(w.buf))
+		n := min(len(p)-written, w.size-len(w.buf))
 		w.buf = append(w.buf, p[written:written+n]...)
 		written += n
-		if len(w.buf) == blockSize {
+		if len(w.buf) == w.size {
 			w.err = w.stage()
 		}
 	}
@@ -59,13 +64,20 @@ func (w *writer) Write(p []byte) (int, error) {
 
 // stage sends what is collected as a block.
 func (w *writer) stage() error {
-	id := base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%s%08d", w.prefix, len(w.blocks)))
+	id := w.nextID()
 	err := w.send(func() error {
 		_, err := w.client.StageBlock(w.ctx, id, streaming.NopCloser(bytes.NewReader(w.buf)), nil)
 		return err
 	})
-	w.blocks, w.buf = append(w.blocks, id), w.buf[:0]
+	w.buf = w.buf[:0]
 	return err
+}
+
+// nextID names the next block of the blob.
+func (w *writer) nextID() string {
+	id := base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%s%08d", w.prefix, len(w.blocks)))
+	w.blocks = append(w.blocks, id)
+	return id
 }
 
 // send sends a request, making the container first if it is not known to exist.

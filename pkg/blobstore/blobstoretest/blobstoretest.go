@@ -13,7 +13,7 @@ import (
 	"guestlist/pkg/blobstore"
 )
 
-// Run runs the suite, each promise in parallel in a container of its own.
+// Run runs the suite, each promise in parallel in a container of its own. The store must be a blobstore.Versions too.
 func Run(t *testing.T, open func(t *testing.T) blobstore.Store) {
 	for _, tc := range []struct {
 		name string
@@ -36,6 +36,11 @@ func Run(t *testing.T, open func(t *testing.T) blobstore.Store) {
 		{"ListOfAMissingContainerIsEmpty", listMissing},
 		{"DeleteMayBeRepeated", remove},
 		{"ContainerMayBeCreatedAgain", createContainer},
+		{"PropertiesAreOneCommitWithTheBytes", replaceProperties},
+		{"ReplaceKeepsToItsCondition", replaceCondition},
+		{"ReplaceTellsWhoWasFirst", replaceRace},
+		{"ReplaceIsInvisibleBeforeClose", replaceInvisible},
+		{"ReplaceMakesNoContainer", replaceNoContainer},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -30,8 +30,9 @@ type Store struct {
 }
 
 type blob struct {
-	info blobstore.Info
-	data []byte // never changed
+	info       blobstore.Info
+	properties blobstore.Properties
+	data       []byte // never changed
 }
 
 var _ blobstore.Store = (*Store)(nil)

@@ -19,6 +19,8 @@ type writer struct {
 	store           *Store
 	ctx             context.Context
 	container, path string
+	condition       func(blob) error // of the commit, given the present version; nil is none
+	properties      blobstore.Properties
 	buf             bytes.Buffer
 	spent           bool
 }
@@ -41,19 +43,26 @@ func (w *writer) Close() error {
 	if err := w.ctx.Err(); err != nil {
 		return err
 	}
-	w.store.put(w.container, w.path, w.buf.Bytes())
-	return nil
+	return w.store.put(w)
 }
 
 func (w *writer) Abort() { w.spent = true }
 
-func (s *Store) put(container, path string, data []byte) {
+func (s *Store) put(w *writer) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.create(container)
+	if w.condition == nil {
+		s.create(w.container)
+	} else if err := w.condition(s.containers[w.container][w.path]); err != nil {
+		return fmt.Errorf("replace %s/%s: %w", w.container, w.path, err)
+	}
+	if s.containers[w.container] == nil {
+		return fmt.Errorf("replace %s/%s: %w", w.container, w.path, blobstore.ErrNotFound)
+	}
 	s.writes++
-	s.containers[container][path] = blob{data: data, info: blobstore.Info{
-		Container: container, Path: path, ETag: fmt.Sprintf("0x8D%013X", s.writes), Size: int64(len(data)),
+	s.containers[w.container][w.path] = blob{data: w.buf.Bytes(), properties: w.properties, info: blobstore.Info{
+		Container: w.container, Path: w.path, ETag: fmt.Sprintf("0x8D%013X", s.writes), Size: int64(w.buf.Len()),
 		Modified: s.now().UTC().Truncate(time.Second), // as in an HTTP header
 	}}
+	return nil
 }

@@ -36,7 +36,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		tests []test
 	}{
 		{"Guests", guests}, {"Claims", claims}, {"Imports", imports}, {"Entries", entries}, {"Updates", updates},
-		{"Tally", tallies}, {"Tenant", tenants}, {"Breaker", breakers}, {"Sizes", sizes}, {"Fields", fields},
+		{"Tally", tallies}, {"Grants", grants}, {"Tenant", tenants}, {"Breaker", breakers}, {"Sizes", sizes}, {"Fields", fields},
 		{"Index", indexes}, {"Purge", purges}, {"Processes", processes},
 	} {
 		t.Run(group.name, func(t *testing.T) {

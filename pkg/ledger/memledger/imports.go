@@ -109,7 +109,7 @@ func (s *Store) putImport(i ledger.Import) ledger.Import {
 
 // normal returns i with its times as a table would return them.
 func normal(i ledger.Import) ledger.Import {
-	i.Created, i.Finished = utc(i.Created), utc(i.Finished)
+	i.Created, i.Finished, i.Expected = utc(i.Created), utc(i.Finished), utc(i.Expected)
 	i.Stage.Due, i.Plan.Due, i.ReportDue = utc(i.Stage.Due), utc(i.Plan.Due), utc(i.ReportDue)
 	return i
 }

@@ -23,7 +23,8 @@ type Store struct {
 	writes  int // makes versions
 	guests  map[string]ledger.Guest
 	imports map[string]ledger.Import
-	entries map[string]*book // by import
+	entries map[string]*book             // by import
+	grants  map[string]map[string]string // import by target and guest
 
 	tenant  *single[ledger.Tenant]
 	breaker *single[ledger.Breaker]
@@ -39,6 +40,7 @@ func New(now func() time.Time) *Store {
 		guests:  map[string]ledger.Guest{},
 		imports: map[string]ledger.Import{},
 		entries: map[string]*book{},
+		grants:  map[string]map[string]string{},
 		tenant:  newTenant(),
 		breaker: newBreaker(),
 		mail:    newMail(),

@@ -211,7 +211,7 @@ func TestMissingTableIsNoMissingRow(t *testing.T) {
 	s := open(t, c)
 	client, err := aztables.NewServiceClientFromConnectionString(c.ConnectionString, nil)
 	check(t, err)
-	for _, name := range []string{"guests", "imports", "entries", "tenants"} {
+	for _, name := range []string{"guests", "imports", "entries", "grants", "tenants"} {
 		_, err := client.DeleteTable(t.Context(), c.Prefix+name, nil)
 		check(t, err)
 	}
@@ -228,6 +228,8 @@ func TestMissingTableIsNoMissingRow(t *testing.T) {
 	_, errs["tenant"] = s.Tenant(ctx)
 	_, errs["breaker"] = s.Breaker(ctx)
 	_, errs["book"] = s.UpdateTenant(ctx, func(*ledger.Tenant, time.Time) error { return nil })
+	errs["grant"] = s.Grant(ctx, "group:1", map[string]string{"0a": importID})
+	_, errs["granted"] = s.GrantedBy(ctx, "group:1", []string{"0a"})
 	errs["purge"] = s.PurgeEntries(ctx, importID)
 	for what, err := range errs {
 		if err == nil || errors.Is(err, ledger.ErrNotFound) || errors.Is(err, context.DeadlineExceeded) {

@@ -119,17 +119,26 @@ func remove(row []byte) aztables.TransactionAction {
 	return aztables.TransactionAction{ActionType: aztables.TransactionTypeDelete, Entity: row}
 }
 
-// query says which rows to list: those of a partition from a row key up to, but not including, another.
+// query says which rows to list: those of a partition from a row key up to, but not including, another; or those with one
+// of some row keys.
 type query struct {
 	partition, from, to string
+	keys                []string
 	columns             string // comma-separated; empty for all
 	page                int32  // rows per request
+}
+
+func (q query) filter() string {
+	if q.keys != nil {
+		return fmt.Sprintf("PartitionKey eq '%s' and %s", q.partition, among(q.keys))
+	}
+	return fmt.Sprintf("PartitionKey eq '%s' and RowKey ge '%s' and RowKey lt '%s'", q.partition, q.from, q.to)
 }
 
 // list yields rows in order of key.
 func (t *table) list(ctx context.Context, q query) iter.Seq2[stored, error] {
 	return func(yield func(stored, error) bool) {
-		filter := fmt.Sprintf("PartitionKey eq '%s' and RowKey ge '%s' and RowKey lt '%s'", q.partition, q.from, q.to)
+		filter := q.filter()
 		options := &aztables.ListEntitiesOptions{Filter: &filter, Top: &q.page}
 		if q.columns != "" {
 			options.Select = &q.columns

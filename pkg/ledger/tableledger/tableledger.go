@@ -1,13 +1,14 @@
 // Package tableledger keeps the ledger in Azure Table Storage. Call [New] once per process, or [Use] where nothing is to
 // be made; hand the Store to as many goroutines as you like.
 //
-// It promises what the contract promises, checked by the suite in pkg/ledger/ledgertest against Azurite. There are four
+// It promises what the contract promises, checked by the suite in pkg/ledger/ledgertest against Azurite. There are five
 // tables:
 //
 //   - guests: a row per person; partition = the first two digits of the key.
 //   - imports: all in one partition; i|<id> is the import, o|<id> is there while it is open.
 //   - entries: sixteen partitions per import, <import>-<first digit of the guest key>, each with e|<guest> (the entry),
 //     d|<due>|<guest> and w|<reason>|<guest> (its indexes, empty rows) and c (the tally).
+//   - grants: a partition per target, a row per guest to whom it was granted.
 //   - tenants: one row for the tenant's pace, one for its circuit breaker and one for the mail provider's.
 //
 // An entry, its indexes and the tally change in one transaction, under the ETags of the entry and the tally. Each write
@@ -48,7 +49,7 @@ type Config struct {
 
 // Store is a ledger in tables. Its methods may be called from many goroutines.
 type Store struct {
-	guests, imports, entries, tenants *table
+	guests, imports, entries, grants, tenants *table
 
 	clock  *clock
 	queues queues
@@ -74,7 +75,7 @@ func Use(c Config) (*Store, error) {
 		return nil, fmt.Errorf("table service: %w", err)
 	}
 	for name, t := range map[string]**table{
-		"guests": &s.guests, "imports": &s.imports, "entries": &s.entries, "tenants": &s.tenants,
+		"guests": &s.guests, "imports": &s.imports, "entries": &s.entries, "grants": &s.grants, "tenants": &s.tenants,
 	} {
 		*t = &table{name: c.Prefix + name, client: client.NewClient(c.Prefix + name), mayLack: true}
 	}
@@ -83,7 +84,7 @@ func Use(c Config) (*Store, error) {
 
 // Create makes the tables that are missing. Call it before s is shared.
 func (s *Store) Create(ctx context.Context) error {
-	for _, t := range []*table{s.guests, s.imports, s.entries, s.tenants} {
+	for _, t := range []*table{s.guests, s.imports, s.entries, s.grants, s.tenants} {
 		if err := t.create(ctx); err != nil {
 			return err
 		}

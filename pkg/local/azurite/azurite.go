@@ -8,11 +8,11 @@ package azurite
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"os/exec"
 	"time"
+
+	"guestlist/pkg/local/child"
 )
 
 // Account and Key are the account that Azurite serves. They are published by Microsoft and protect nothing.
@@ -37,7 +37,7 @@ type Config struct {
 // Server is a running Azurite.
 type Server struct {
 	ports [3]int // blob, queue, table
-	child *child
+	child *child.Child
 	keeps bool // has a folder
 }
 
@@ -65,7 +65,7 @@ func start(ctx context.Context, script string, c Config) (*Server, error) {
 	if s.ports, err = pickPorts(c.Blob, c.Queue, c.Table); err != nil {
 		return nil, err
 	}
-	if s.child, err = spawn(append([]string{script}, s.args(c.Dir)...)); err != nil {
+	if s.child, err = child.Start(exec.Command("node", append([]string{script}, s.args(c.Dir)...)...)); err != nil {
 		return nil, err
 	}
 	if err := s.ready(ctx); err != nil {
@@ -106,50 +106,25 @@ func (s *Server) TableURL() string { return s.url(2) + "/" + Account }
 func (s *Server) url(i int) string { return fmt.Sprintf("http://127.0.0.1:%d", s.ports[i]) }
 
 // PID returns the id of Azurite's process.
-func (s *Server) PID() int { return s.child.process.Pid }
+func (s *Server) PID() int { return s.child.PID() }
 
 // Done is closed when the process has ended, for whatever reason.
-func (s *Server) Done() <-chan struct{} { return s.child.done }
+func (s *Server) Done() <-chan struct{} { return s.child.Done() }
 
 // Close ends Azurite and waits until it is gone. One with a folder is asked first, so that it can write what it has in
 // memory, and killed if it takes more than 10 s. It may be repeated.
 func (s *Server) Close() error {
-	if s.keeps && s.child.ask() {
+	if s.keeps && s.child.Ask() {
 		select {
-		case <-s.child.done:
+		case <-s.child.Done():
 		case <-time.After(10 * time.Second):
 		}
 	}
-	s.child.kill()
+	s.child.Kill()
 	return nil
 }
 
 // script returns the path of Azurite's program.
 func script() (string, error) {
-	root, err := repositoryRoot()
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(root, "infra", "local", "node_modules", "azurite", "dist", "src", "azurite.js")
-	if _, err := os.Stat(path); err != nil {
-		return "", fmt.Errorf(`azurite is not installed, run "make tools": %w`, err)
-	}
-	return path, nil
-}
-
-func repositoryRoot() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir, nil
-		}
-		up := filepath.Dir(dir)
-		if up == dir {
-			return "", errors.New("no go.mod above the working directory: run inside the repository")
-		}
-		dir = up
-	}
+	return child.Installed("tools", "infra", "local", "node_modules", "azurite", "dist", "src", "azurite.js")
 }

@@ -2,11 +2,13 @@ package azurite
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"strings"
 	"time"
+
+	"guestlist/pkg/local/child"
 )
 
 var services = [3]string{"blob", "queue", "table"}
@@ -14,18 +16,13 @@ var services = [3]string{"blob", "queue", "table"}
 // pickPorts replaces zeros by free ports. They are free now; Start tries again if one is taken before Azurite has it.
 func pickPorts(ports ...int) ([3]int, error) {
 	var picked [3]int
+	free, err := child.FreePorts(len(ports))
 	for i, p := range ports {
-		if p == 0 {
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				return picked, fmt.Errorf("free port for Azurite: %w", err)
-			}
-			defer l.Close() // held until all are picked, so that they differ
-			p = l.Addr().(*net.TCPAddr).Port
+		if picked[i] = p; p == 0 && err == nil {
+			picked[i] = free[i]
 		}
-		picked[i] = p
 	}
-	return picked, nil
+	return picked, err
 }
 
 // ready waits until Azurite has said of each service that it listens, and each has answered a request. Asking alone would
@@ -34,10 +31,10 @@ func (s *Server) ready(ctx context.Context) error {
 	for i := range services {
 		for !s.says(i) || !answers(ctx, s.url(i)) {
 			select {
-			case <-s.child.done:
-				return s.child.gone()
+			case <-s.child.Done():
+				return errors.New("azurite ended: " + s.child.Notes())
 			case <-ctx.Done():
-				return fmt.Errorf("azurite's %s service does not answer: %w; it said: %s", services[i], ctx.Err(), s.child.notes)
+				return fmt.Errorf("azurite's %s service does not answer: %w; it said: %s", services[i], ctx.Err(), s.child.Notes())
 			case <-time.After(20 * time.Millisecond):
 			}
 		}
@@ -46,7 +43,7 @@ func (s *Server) ready(ctx context.Context) error {
 }
 
 func (s *Server) says(i int) bool {
-	return strings.Contains(s.child.notes.String(), "successfully listening at "+s.url(i))
+	return strings.Contains(s.child.Notes(), "successfully listening at "+s.url(i))
 }
 
 // answers reports whether anything comes back; without credentials that is a refusal.

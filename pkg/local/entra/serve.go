@@ -15,6 +15,10 @@ type call struct {
 	route route
 }
 
+// Handler serves what is on the public port, to callers in the same process: a test with a clock of its own cannot wait for
+// a network.
+func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.servePublic) }
+
 // servePublic serves what is on the public port.
 func (s *Server) servePublic(w http.ResponseWriter, r *http.Request) {
 	c := &call{Server: s, world: s.world(), q: newRequest(r)}

@@ -24,7 +24,7 @@ type delivery struct {
 // settlement is a way to settle: what to do, and what to count.
 type settlement struct {
 	name  string
-	act   func(context.Context, *azservicebus.ReceivedMessage) error
+	act   func(context.Context, *azservicebus.Receiver, *azservicebus.ReceivedMessage) error
 	count func(*Counts)
 }
 
@@ -48,14 +48,14 @@ func (d *delivery) handle() {
 }
 
 func (d *delivery) complete() {
-	d.settle(settlement{"complete", func(ctx context.Context, m *azservicebus.ReceivedMessage) error {
-		return d.queue.receiver.CompleteMessage(ctx, m, nil)
+	d.settle(settlement{"complete", func(ctx context.Context, r *azservicebus.Receiver, m *azservicebus.ReceivedMessage) error {
+		return r.CompleteMessage(ctx, m, nil)
 	}, func(n *Counts) { n.Completed++ }})
 }
 
 func (d *delivery) abandon() {
-	d.settle(settlement{"abandon", func(ctx context.Context, m *azservicebus.ReceivedMessage) error {
-		return d.queue.receiver.AbandonMessage(ctx, m, nil)
+	d.settle(settlement{"abandon", func(ctx context.Context, r *azservicebus.Receiver, m *azservicebus.ReceivedMessage) error {
+		return r.AbandonMessage(ctx, m, nil)
 	}, func(n *Counts) { n.Abandoned++ }})
 }
 
@@ -79,15 +79,24 @@ func (d *delivery) settle(s settlement) {
 func (d *delivery) try(s settlement) error {
 	ctx, cancel := d.settleContext()
 	defer cancel()
-	if d.link.Err() == nil {
-		onLink, cancel := context.WithTimeout(ctx, linkTime)
-		defer cancel()
-		defer context.AfterFunc(d.link, cancel)()
-		if err := s.act(onLink, d.message); err == nil || lockLost(err) || ctx.Err() != nil {
-			return err
-		}
+	if done, err := d.tryLink(ctx, s); done {
+		return err
 	}
-	return s.act(ctx, &azservicebus.ReceivedMessage{LockToken: d.message.LockToken})
+	return s.act(ctx, d.queue.present(), &azservicebus.ReceivedMessage{LockToken: d.message.LockToken})
+}
+
+// tryLink settles on the link, while it is there, and reports whether that is the end of it.
+func (d *delivery) tryLink(ctx context.Context, s settlement) (done bool, err error) {
+	d.queue.settling.RLock()
+	defer d.queue.settling.RUnlock()
+	if d.link.Err() != nil || !d.queue.listens() {
+		return false, nil
+	}
+	onLink, cancel := context.WithTimeout(ctx, linkTime)
+	defer cancel()
+	defer context.AfterFunc(d.link, cancel)()
+	err = s.act(onLink, d.queue.receiver, d.message)
+	return err == nil || lockLost(err) || ctx.Err() != nil, err
 }
 
 // settleContext bounds a settlement, and more tightly from the moment that the host stops.
@@ -125,19 +134,19 @@ func (d *delivery) keepLock() (stop func()) {
 }
 
 func (d *delivery) renew(ctx context.Context) {
-	for m := d.message; m.LockedUntil != nil; {
+	for m := (&azservicebus.ReceivedMessage{LockToken: d.message.LockToken, LockedUntil: d.message.LockedUntil}); m.LockedUntil != nil; {
 		left := time.Until(*m.LockedUntil)
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(max(left-min(left/2, renewBefore), pollEvery)):
 		}
-		err := d.queue.receiver.RenewMessageLock(ctx, m, nil)
+		err := d.queue.present().RenewMessageLock(ctx, m, nil)
 		switch {
 		case ctx.Err() != nil:
 			return
 		case lockLost(err):
-			d.queue.host.log.Debug("Lock is gone: settled by the handler, or expired", "messageId", m.MessageID)
+			d.queue.host.log.Debug("Lock is gone: settled by the handler, or expired", "messageId", d.message.MessageID)
 			return
 		case err != nil && time.Until(*m.LockedUntil) <= 0:
 			d.log("Could not renew the lock before its end", err)

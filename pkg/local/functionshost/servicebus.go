@@ -64,20 +64,27 @@ func (b *buses) open(f config.Function) (*queue, error) {
 	if err != nil {
 		return nil, err
 	}
-	var r *azservicebus.Receiver
-	if f.Queue.Queue != "" {
-		r, err = client.NewReceiverForQueue(f.Queue.Queue, nil)
-	} else {
-		r, err = client.NewReceiverForSubscription(f.Queue.Topic, f.Queue.Subscription, nil)
+	receiving, err := receiver(client, f)
+	if err != nil {
+		return nil, err
 	}
+	settling, err := receiver(client, f)
 	if err != nil {
 		return nil, err
 	}
 	namespace := namespaceOf(f.Queue.Connection)
-	q := &queue{host: b.host, function: f, receiver: r, slots: make(chan struct{}, b.host.conf.ServiceBus.MaxConcurrentCalls),
-		namespace: namespace, clientID: namespace + "-" + newGUID().String()}
+	q := &queue{host: b.host, function: f, receiver: receiving, settler: settling, slots: make(chan struct{}, b.host.conf.ServiceBus.MaxConcurrentCalls),
+		deaf: make(chan struct{}), namespace: namespace, clientID: namespace + "-" + newGUID().String()}
 	q.link, q.unlink = context.WithCancel(context.Background())
 	return q, nil
+}
+
+// receiver makes one for the queue or subscription of f. It connects with its first use.
+func receiver(client *azservicebus.Client, f config.Function) (*azservicebus.Receiver, error) {
+	if f.Queue.Queue != "" {
+		return client.NewReceiverForQueue(f.Queue.Queue, nil)
+	}
+	return client.NewReceiverForSubscription(f.Queue.Topic, f.Queue.Subscription, nil)
 }
 
 // namespaceOf is the host name in the Endpoint of a connection string.
@@ -96,7 +103,10 @@ type queue struct {
 	host                *Host
 	function            config.Function
 	receiver            *azservicebus.Receiver
-	slots               chan struct{} // one per message that may be in work
+	settler             *azservicebus.Receiver // asks for no message; settles by lock token once the receiver is closed
+	deaf                chan struct{}          // closed when nothing is delivered to the receiver any more
+	settling            sync.RWMutex           // held for reading while a message is settled on the receiver's link
+	slots               chan struct{}          // one per message that may be in work
 	namespace, clientID string
 
 	link   context.Context // ends when the link of the messages received last is known to be gone
@@ -127,12 +137,32 @@ func (q *queue) run() {
 			d.handle()
 		})
 	}
+	q.settling.Lock() // who settles on the link first gets an answer
+	hangUp(q.receiver)
+	close(q.deaf)
+	q.settling.Unlock()
 	inFlight.Wait()
 	q.unlink()
+	hangUp(q.settler)
+}
+
+func hangUp(r *azservicebus.Receiver) {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
 	defer cancel()
-	_ = q.receiver.Close(ctx) // the broker notices anyway
+	_ = r.Close(ctx) // the broker notices anyway
 }
+
+// present returns the receiver to settle and renew by lock token with. Where triggers stop it waits until nothing is
+// delivered any more: a message that was given back before would come to a receiver that nobody asks, and stay locked.
+func (q *queue) present() *azservicebus.Receiver {
+	if q.listens() {
+		return q.receiver
+	}
+	<-q.deaf
+	return q.settler
+}
+
+func (q *queue) listens() bool { return q.host.life.Err() == nil && q.host.listening.Err() == nil }
 
 // receive returns one message, or nil when it should be asked again.
 func (q *queue) receive(o *outage) *azservicebus.ReceivedMessage {

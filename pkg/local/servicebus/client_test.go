@@ -3,6 +3,7 @@ package servicebus_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,7 +27,7 @@ func start(t *testing.T, q servicebus.Queue) *fixture {
 	if q.Name == "" {
 		q.Name = "q"
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
 	f := &fixture{t: t, ctx: ctx, server: servicebustest.Start(t, q)}
 	f.client = f.connect()
@@ -125,5 +126,12 @@ func wantCode(t *testing.T, err error, code azservicebus.Code) {
 	var e *azservicebus.Error
 	if !errors.As(err, &e) || e.Code != code {
 		t.Fatalf("error %v, want code %s", err, code)
+	}
+}
+
+func contains(t *testing.T, err error, want string) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want %q", err, want)
 	}
 }

@@ -85,12 +85,12 @@ func TestAbandonedMessageComesBackCountedAndChanged(t *testing.T) {
 
 func TestRenewedLockOutlivesTheLockDuration(t *testing.T) {
 	t.Parallel()
-	f := start(t, servicebus.Queue{LockDuration: 300 * time.Millisecond})
+	f := start(t, servicebus.Queue{LockDuration: time.Second})
 	f.send("a", "b")
 	r := f.receiver(nil)
 	both := f.many(r, 2)
 	first := *both[0].LockedUntil
-	for time.Now().Before(first.Add(300 * time.Millisecond)) { // b's lock ends at first; a's must not
+	for time.Now().Before(first.Add(time.Second)) { // b's lock ends at first; a's must not
 		f.must(r.RenewMessageLock(f.ctx, both[0], nil))
 		<-time.After(50 * time.Millisecond)
 	}
@@ -101,7 +101,7 @@ func TestRenewedLockOutlivesTheLockDuration(t *testing.T) {
 
 func TestExpiredLockLosesTheMessageToTheNextReceiver(t *testing.T) {
 	t.Parallel()
-	f := start(t, servicebus.Queue{LockDuration: 150 * time.Millisecond})
+	f := start(t, servicebus.Queue{LockDuration: time.Second})
 	f.send("a")
 	r := f.receiver(nil)
 	m := f.one(r)
@@ -115,7 +115,7 @@ func TestExpiredLockLosesTheMessageToTheNextReceiver(t *testing.T) {
 
 func TestDeadReceiversMessagesGoToTheOtherOne(t *testing.T) {
 	t.Parallel()
-	f := start(t, servicebus.Queue{LockDuration: 300 * time.Millisecond})
+	f := start(t, servicebus.Queue{LockDuration: 2 * time.Second})
 	f.send("a", "b", "c", "d")
 	doomed := f.connect()
 	f.many(f.receiverOf(doomed, nil), 4)

@@ -1,17 +1,9 @@
 package servicebus
 
-import (
-	"log/slog"
-	"net"
-
-	"guestlist/pkg/local/servicebus/internal/broker"
-)
+import "net"
 
 // Unlistened returns a server without a listener, for tests that bring their own connections and clock.
-func Unlistened(queues ...Queue) (*Server, error) {
-	b, err := broker.New(options(queues))
-	return &Server{log: slog.New(slog.DiscardHandler), broker: b, conns: map[*conn]struct{}{}}, err
-}
+func Unlistened(queues ...Queue) (*Server, error) { return newServer(Config{Queues: queues}) }
 
 // ServeConn serves one connection to its end.
 func (s *Server) ServeConn(nc net.Conn) error { return newConn(s, nc).serve() }

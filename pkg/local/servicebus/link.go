@@ -1,185 +1,218 @@
 package servicebus
 
 import (
+	"cmp"
 	"fmt"
-	"net/url"
+	"maps"
+	"slices"
 	"strings"
 
 	"guestlist/pkg/local/servicebus/internal/amqp"
 	"guestlist/pkg/local/servicebus/internal/broker"
 )
 
-const (
-	managementSuffix = "/$management"
-	cbsAddress       = "$cbs"
-)
+// link is our end of a link. It either sends what a queue holds or receives for its node.
+type link struct {
+	session *session
+	handle  uint32
+	node    node
+	sends   bool
+	gone    bool   // detached by us: what comes until the client's detach is ignored
+	credit  uint32 // how many deliveries may still go over the link
+	count   uint32 // how many have
 
-// node is what a link can attach to: a queue, a queue's management or the token service.
-type node struct {
-	queue *broker.Queue
-	serve func(request) response // of the two that answer requests
-}
+	// An end that sends.
+	queue    *broker.Queue // the node's, or that of the answers to requests
+	consumer *broker.Consumer
+	settled  bool // deliveries need no settlement: they leave the queue at once
+	drain    bool
+	delivery outgoing
 
-// resolve finds the node of an address, which may be a URL. Entity names are case-insensitive.
-func (s *Server) resolve(address string) (node, bool) {
-	path := pathOf(address)
-	if strings.EqualFold(path, cbsAddress) {
-		return node{serve: s.serveCBS}, true
-	}
-	path, managed := cutSuffixFold(path, managementSuffix)
-	q := s.broker.Lookup(path)
-	if q == nil {
-		return node{}, false
-	}
-	if managed {
-		return node{queue: q, serve: func(r request) response { return manage(q, r) }}, true
-	}
-	return node{queue: q}, true
-}
-
-func pathOf(address string) string {
-	if u, err := url.Parse(address); err == nil && u.Host != "" {
-		address = u.Path
-	}
-	return strings.Trim(address, "/")
-}
-
-func cutSuffixFold(s, suffix string) (string, bool) {
-	if n := len(s) - len(suffix); n >= 0 && strings.EqualFold(s[n:], suffix) {
-		return s[:n], true
-	}
-	return s, false
-}
-
-func notFound(address string) *amqp.Error {
-	return &amqp.Error{Condition: "amqp:not-found", Description: fmt.Sprintf("The messaging entity '%s' could not be found.", address)}
+	// An end that receives.
+	limit    int            // of a message's bytes; changing a queue detaches its links
+	first    *amqp.Transfer // of the delivery that is coming in
+	payload  []byte
+	tooLarge bool
 }
 
 // attach answers an attach with our end of the link, or with an end that is detached at once.
 func (s *session) attach(a *amqp.Attach) error {
-	if s.links[a.Handle] != nil {
-		return &amqp.Error{Condition: "amqp:session:handle-in-use", Description: fmt.Sprintf("handle %d", a.Handle)}
+	if l := s.links[a.Handle]; l != nil && !l.gone || a.Handle > handleMax {
+		return &amqp.Error{Condition: "amqp:session:handle-in-use", Description: fmt.Sprintf("handle %d is in use or too high", a.Handle)}
 	}
 	own := a.Target // of a client that sends
 	if a.Receiver {
 		own = a.Source
 	}
-	n, refusal := s.nodeFor(a, own)
-	if refusal != nil {
-		s.refuse(a, refusal)
-		return nil
-	}
-	reply := *a
+	n, refusal := s.conn.nodeFor(a, amqp.Address(own))
+	l := &link{session: s, handle: a.Handle, sends: a.Receiver, node: n}
+	s.links[a.Handle] = l
+	reply := *a // with the settle modes that the client asked for
 	reply.Receiver, reply.InitialDeliveryCount, reply.MaxMessageSize, reply.Properties, reply.Desired = !a.Receiver, nil, 0, nil, nil
-	if a.Receiver {
-		reply.InitialDeliveryCount = new(uint32)
+	if l.sends {
+		reply.InitialDeliveryCount = &l.count
+	}
+	switch {
+	case refusal != nil:
+		s.conn.server.log.Warn("link refused", "link", a.Name, "why", refusal)
+		reply.Source, reply.Target = nil, nil // as the protocol asks: an attach without the node, then a detach that says why
 		s.push(&reply)
-		s.links[a.Handle] = s.supply(a, n)
-		return nil
+		l.detach(refusal)
+	case l.sends:
+		s.push(&reply)
+		l.supply(a)
+	default:
+		l.limit = s.conn.server.maxMessage(n.queue)
+		reply.MaxMessageSize = uint64(l.limit)
+		s.push(&reply)
+		if a.InitialDeliveryCount != nil {
+			l.count = *a.InitialDeliveryCount
+		}
+		l.grant()
 	}
-	reply.MaxMessageSize = maxMessage
-	s.push(&reply)
-	in := &intake{session: s, handle: a.Handle, node: n}
-	if a.InitialDeliveryCount != nil {
-		in.count = *a.InitialDeliveryCount
-	}
-	s.links[a.Handle] = in
-	in.grant()
 	return nil
 }
 
-func (s *session) nodeFor(a *amqp.Attach, own *amqp.Terminus) (node, *amqp.Error) {
-	if own == nil {
-		return node{}, &amqp.Error{Condition: "amqp:invalid-field", Description: "the attach names no node"}
+// nodeFor finds the node that a link is for, and tells why the client may not use it.
+func (c *conn) nodeFor(a *amqp.Attach, address string) (node, *amqp.Error) {
+	n, ok := c.server.resolve(address)
+	need, off, scope := Send, broker.StatusSendDisabled, n.path
+	if a.Receiver {
+		need, off = Listen, broker.StatusReceiveDisabled
 	}
-	n, ok := s.conn.server.resolve(own.Address())
-	_, dead := cutSuffixFold(pathOf(own.Address()), broker.DeadLetterSuffix)
 	switch {
 	case !ok:
-		return n, notFound(own.Address())
-	case own.Filter("com.microsoft:session-filter") != nil:
+		return n, notFound(address)
+	case n.queue == nil:
+		return n, c.soleToCBS(a)
+	case n.serve != nil: // management takes any claim for the link, and one for each operation
+		need, off, scope = "", "", n.path+managementSuffix
+	case amqp.Filter(a.Source, "com.microsoft:session-filter") != nil:
 		return n, &amqp.Error{Condition: "amqp:not-allowed",
-			Description: "A sessionful message receiver cannot be created on an entity that does not require sessions."}
-	case dead && !a.Receiver && n.serve == nil:
+			Description: "A sessionful message receiver cannot be created on an entity that does not require sessions. This emulator serves no sessions."}
+	case n.queue.IsDeadLetter() && !a.Receiver:
 		return n, &amqp.Error{Condition: "amqp:not-allowed", Description: "A dead-letter queue cannot be sent to."}
+	}
+	if !c.allows(scope, need) {
+		return n, unauthorized(cmp.Or(need, Listen), address)
+	}
+	if status := n.queue.Settings().Status; off != "" && (status == broker.StatusDisabled || status == off) {
+		return n, &amqp.Error{Condition: "com.microsoft:entity-disabled", Description: fmt.Sprintf("Messaging entity '%s' is currently disabled.", address)}
 	}
 	return n, nil
 }
 
-// refuse answers as the protocol asks: an attach without the node, then a detach that says why.
-func (s *session) refuse(a *amqp.Attach, why *amqp.Error) {
-	s.conn.server.log.Warn("link refused", "link", a.Name, "why", why)
-	reply := *a
-	reply.Receiver, reply.Source, reply.Target, reply.InitialDeliveryCount = !a.Receiver, nil, nil, nil
-	if a.Receiver {
-		reply.InitialDeliveryCount = new(uint32)
-	}
-	s.push(&reply)
-	s.push(&amqp.Detach{Handle: a.Handle, Closed: true, Error: why})
-}
-
-// supply makes our end of a link to a receiving client.
-func (s *session) supply(a *amqp.Attach, n node) link {
-	out := &outlet{session: s, handle: a.Handle, settled: a.SenderMode == 1, queue: n.queue}
-	if n.serve != nil {
-		out.queue = nil
-		l := &replyLink{outlet: out, names: []string{a.Name}}
-		if a.Target != nil && a.Target.Address() != "" {
-			l.names = append(l.names, a.Target.Address())
+// soleToCBS refuses a second link in one direction to the token service, as the service does on one connection: clients
+// that lost track of the first take a new connection then.
+func (c *conn) soleToCBS(a *amqp.Attach) *amqp.Error {
+	for _, s := range c.sessions {
+		for _, l := range s.links {
+			if !l.gone && l.node.serve != nil && l.node.queue == nil && l.sends == a.Receiver {
+				return &amqp.Error{Condition: "amqp:not-allowed", Description: "The connection has a link to $cbs already."}
+			}
 		}
-		for _, name := range l.names {
-			s.conn.replies[name] = l
+	}
+	return nil
+}
+
+// supply makes our end bring a queue's messages to a client: the node's, or the answers to its requests, which go the same
+// way from a queue of their own.
+func (l *link) supply(a *amqp.Attach) {
+	c := l.session.conn
+	l.settled, l.queue = a.SenderMode == 1, l.node.queue
+	if l.node.serve != nil {
+		l.queue = broker.NewQueue()
+		for _, name := range []string{a.Name, amqp.Address(a.Target)} {
+			if name != "" {
+				c.replies[name] = l
+			}
 		}
-		return l
 	}
-	l := &queueLink{outlet: out}
-	l.subscription = n.queue.Subscribe(l, out.settled)
-	return l
+	c.senders = append(c.senders, l)
+	l.consumer = l.queue.Subscribe(c.signal)
 }
 
-// queueLink delivers a queue's messages to a client.
-type queueLink struct {
-	*outlet
-	subscription *broker.Subscription
-}
-
-// Deliver implements broker.Consumer.
-func (l *queueLink) Deliver(m broker.Message) {
-	it := item{session: l.session, delivery: &delivery{to: l.outlet, message: m}}
-	if !l.session.conn.out.push(it) {
-		go it.giveBack() // the queue is locked now
-	}
-}
-
-func (l *queueLink) flow(f *amqp.Flow) {
-	c := broker.Credit{Drain: f.Drain}
-	if f.DeliveryCount != nil {
-		c.DeliveryCount = *f.DeliveryCount
+func (l *link) flow(f *amqp.Flow) {
+	if !l.sends {
+		if f.Echo {
+			l.grant()
+		}
+		return
 	}
 	if f.LinkCredit != nil {
-		c.Credit = *f.LinkCredit
+		var seen uint32
+		if f.DeliveryCount != nil {
+			seen = *f.DeliveryCount
+		}
+		l.credit = uint32(max(0, int32(seen+*f.LinkCredit-l.count))) // serial numbers wrap
 	}
-	delivered, credit := l.subscription.SetCredit(c)
-	if f.Drain || f.Echo {
-		l.session.pushFlow(&amqp.Flow{Handle: &l.handle, DeliveryCount: &delivered, LinkCredit: &credit, Drain: f.Drain})
+	l.drain = f.Drain
+	if f.Echo && !f.Drain {
+		l.pushState(false)
 	}
+	l.session.conn.signal()
+}
+
+// pushState tells the client the link's state.
+func (l *link) pushState(drained bool) {
+	credit, count := l.credit, l.count
+	l.session.pushFlow(&amqp.Flow{Handle: &l.handle, LinkCredit: &credit, DeliveryCount: &count, Drain: drained})
+}
+
+// detach ends the link from our side.
+func (l *link) detach(why *amqp.Error) {
+	l.close()
+	l.session.push(&amqp.Detach{Handle: l.handle, Closed: true, Error: why})
 }
 
 // close ends the deliveries. What was delivered stays locked and can be settled by lock token.
-func (l *queueLink) close() {
-	l.subscription.Close()
-	l.outlet.close()
+func (l *link) close() {
+	l.gone = true
+	if l.consumer == nil {
+		return
+	}
+	l.consumer.Close()
+	c := l.session.conn
+	c.senders = slices.DeleteFunc(c.senders, func(o *link) bool { return o == l })
+	maps.DeleteFunc(c.replies, func(_ string, o *link) bool { return o == l })
+	maps.DeleteFunc(l.session.unsettled, func(_ uint32, u unsettled) bool { return u.link == l })
 }
 
-// close makes the writer drop what waits for this link and forgets the client's unsettled deliveries.
-func (out *outlet) close() {
-	o := out.session.conn.out
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	out.closed = true
-	for id, u := range out.session.unsettled {
-		if u.outlet == out {
-			delete(out.session.unsettled, id)
-		}
+// managementSuffix follows a queue's path in the address of its management. Clients put tokens for either.
+const managementSuffix = "/$management"
+
+// node is what a link can attach to: a queue, a queue's management or the token service.
+type node struct {
+	path  string // the queue's, in lower case
+	queue *broker.Queue
+	serve func(*conn, request) response // of the two that answer requests
+}
+
+// resolve finds the node of an address, which may be a URL. Entity names are case-insensitive.
+func (s *Server) resolve(address string) (node, bool) {
+	path := strings.ToLower(pathOf(address))
+	if path == "$cbs" {
+		return node{serve: serveCBS}, true
 	}
+	path, managed := strings.CutSuffix(path, managementSuffix)
+	n := node{path: path, queue: s.broker.Lookup(path)}
+	if managed {
+		n.serve = n.manage
+	}
+	return n, n.queue != nil
+}
+
+func pathOf(address string) string {
+	if _, rest, isURL := strings.Cut(address, "://"); isURL {
+		_, address, _ = strings.Cut(rest, "/")
+	}
+	return strings.Trim(address, "/")
+}
+
+func notFound(address string) *amqp.Error {
+	text := fmt.Sprintf("The messaging entity '%s' could not be found.", address)
+	if strings.Contains(strings.ToLower(address), "/subscriptions/") {
+		text += " This emulator serves queues only: no topics and subscriptions."
+	}
+	return &amqp.Error{Condition: "amqp:not-found", Description: text}
 }

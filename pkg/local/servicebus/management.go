@@ -1,18 +1,44 @@
 package servicebus
 
 import (
+	"fmt"
+	"slices"
+	"strings"
+
 	"guestlist/pkg/local/servicebus/internal/amqp"
 	"guestlist/pkg/local/servicebus/internal/broker"
 )
 
-// operations are what $management answers, by name without "com.microsoft:".
-var operations = map[string]func(*broker.Queue, amqp.Map) response{
-	"renew-lock":                 renewLocks,
-	"update-disposition":         updateDisposition,
-	"peek-message":               peek,
-	"receive-by-sequence-number": receiveDeferred,
-	"schedule-message":           schedule,
-	"cancel-scheduled-message":   cancelScheduled,
+// operations are what $management answers, by name without "com.microsoft:", with the right that they need.
+var operations = map[string]struct {
+	need Right
+	do   func(*broker.Queue, amqp.Map) response
+}{
+	"renew-lock":                 {Listen, renewLocks},
+	"update-disposition":         {Listen, updateDisposition},
+	"peek-message":               {Listen, peek},
+	"receive-by-sequence-number": {Listen, receiveDeferred},
+	"schedule-message":           {Send, schedule},
+	"cancel-scheduled-message":   {Send, cancelScheduled},
+}
+
+// manage answers a request about a queue.
+func (n node) manage(c *conn, r request) response {
+	name, _ := strings.CutPrefix(r.operation, "com.microsoft:")
+	operation, known := operations[name]
+	body, isMap := r.value.(amqp.Map)
+	switch {
+	case strings.Contains(name, "session"):
+		return failure(501, "amqp:not-implemented", fmt.Sprintf("%s: sessions are not served by this emulator", r.operation))
+	case !known:
+		return failure(501, "amqp:not-implemented", fmt.Sprintf("operation %q", r.operation))
+	case !isMap:
+		return badRequest("the body must be a map")
+	case !c.allows(n.path+managementSuffix, operation.need):
+		e := unauthorized(operation.need, n.path)
+		return failure(401, e.Condition, e.Description)
+	}
+	return operation.do(n.queue, body)
 }
 
 func renewLocks(q *broker.Queue, body amqp.Map) response {
@@ -65,7 +91,7 @@ func peek(q *broker.Queue, body amqp.Map) response {
 	if !fine || !fine2 {
 		return badRequest("from-sequence-number must be a long, message-count an int")
 	}
-	found := q.Peek(from, int(n))
+	found := q.Peek(from, min(int(n), maxPeek))
 	if len(found) == 0 {
 		return response{status: 204, text: "No Content"}
 	}
@@ -106,7 +132,11 @@ func schedule(q *broker.Queue, body amqp.Map) response {
 		}
 		messages = append(messages, decoded...)
 	}
-	return ok("sequence-numbers", amqp.ArrayOf(q.Send(messages...)))
+	numbers, err := q.Send(messages...)
+	if err != nil {
+		return failed(err)
+	}
+	return ok("sequence-numbers", amqp.ArrayOf(numbers))
 }
 
 func cancelScheduled(q *broker.Queue, body amqp.Map) response {
@@ -119,3 +149,27 @@ func cancelScheduled(q *broker.Queue, body amqp.Map) response {
 	}
 	return response{status: 200, text: "OK"}
 }
+
+// encodeAll encodes messages for an answer, up to a size that clients can take at once, but one at least.
+func encodeAll(messages []broker.Message) amqp.List {
+	var list amqp.List
+	size := 0
+	for _, m := range messages {
+		b := appendMessage(nil, m)
+		if size += len(b); size > maxAnswer && len(list) > 0 {
+			break
+		}
+		entry := amqp.Map{{Key: "message", Value: b}}
+		if m.Token != (broker.Token{}) {
+			entry = append(entry, amqp.Pair{Key: "lock-token", Value: m.Token})
+		}
+		list = append(list, entry)
+	}
+	return slices.Clip(list)
+}
+
+// What bounds the messages in one answer, in bytes and in number; clients page through the rest.
+const (
+	maxAnswer = 1 << 20
+	maxPeek   = 1000
+)

@@ -29,7 +29,7 @@ func dial(t *testing.T, incomingWindow uint32) (*raw, *servicebus.Server) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { nc.Close() })
-	nc.SetDeadline(time.Now().Add(20 * time.Second))
+	nc.SetDeadline(time.Now().Add(2 * time.Minute))
 	r := &raw{t, nc}
 	r.handshake(&amqp.Open{ContainerID: "raw", MaxFrameSize: 512})
 	r.write(&amqp.Begin{IncomingWindow: incomingWindow, OutgoingWindow: 100})
@@ -39,15 +39,50 @@ func dial(t *testing.T, incomingWindow uint32) (*raw, *servicebus.Server) {
 
 func (r *raw) handshake(o *amqp.Open) {
 	r.t.Helper()
+	r.logIn(&amqp.SASLInit{Mechanism: "ANONYMOUS"})
+	r.open(o)
+}
+
+func (r *raw) logIn(init *amqp.SASLInit) (outcome uint8) {
+	r.t.Helper()
 	r.bytes([]byte(amqp.HeaderSASL))
 	r.header(amqp.HeaderSASL)
 	read[*amqp.SASLMechanisms](r)
-	r.bytes(amqp.AppendFrame(nil, amqp.Frame{Type: amqp.TypeSASL}, &amqp.SASLInit{Mechanism: "ANONYMOUS"}))
-	read[*amqp.SASLOutcome](r)
+	r.bytes(amqp.AppendFrame(nil, amqp.Frame{Type: amqp.TypeSASL}, init))
+	return read[*amqp.SASLOutcome](r).Outcome
+}
+
+func (r *raw) open(o *amqp.Open) {
+	r.t.Helper()
 	r.bytes([]byte(amqp.HeaderAMQP))
 	r.header(amqp.HeaderAMQP)
 	r.write(o)
 	read[*amqp.Open](r)
+}
+
+// ask sends a request over links of its own and returns the answer.
+func (r *raw) ask(node, operation string, body any) *amqp.Message {
+	r.t.Helper()
+	r.attachReceiver(21, node)
+	r.credit(21, 0, 5, false)
+	r.attachSender(22, node)
+	r.send(22, 0, &amqp.Message{Properties: amqp.Pack("request-1", nil, nil, nil, "in-"+node),
+		Application: amqp.PackMap(amqp.Map{{Key: "operation", Value: operation}}), Body: amqp.AppendValue(nil, body)})
+	defer func() {
+		for _, handle := range []uint32{21, 22} {
+			r.write(&amqp.Detach{Handle: handle, Closed: true})
+			read[*amqp.Detach](r)
+		}
+	}()
+	read[*amqp.Disposition](r) // of the request
+	var whole []byte
+	for more := true; more; {
+		p, payload := r.next()
+		whole, more = append(whole, payload...), p.(*amqp.Transfer).More
+	}
+	m, err := amqp.ParseMessage(whole)
+	must(r.t, err)
+	return m
 }
 
 func (r *raw) bytes(b []byte) {
@@ -73,7 +108,7 @@ func (r *raw) header(want string) {
 // next reads a frame; nil is a keep-alive.
 func (r *raw) next() (amqp.Performative, []byte) {
 	r.t.Helper()
-	f, err := amqp.ReadFrame(r.nc, 65536)
+	f, err := amqp.ReadFrame(r.nc, 65536, nil)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -95,8 +130,8 @@ func read[P amqp.Performative](r *raw) P {
 	return p
 }
 
-func terminus(code uint64, address string) *amqp.Terminus {
-	return &amqp.Terminus{Described: amqp.Described{Descriptor: code, Value: amqp.List{address}}}
+func terminus(code byte, address string) any {
+	return amqp.Raw(amqp.Append([]byte{0x00, 0x53, code}, amqp.List{address}))
 }
 
 func (r *raw) attachReceiver(handle uint32, address string) *amqp.Attach {
@@ -117,12 +152,25 @@ func (r *raw) send(handle, id uint32, m *amqp.Message) {
 	r.bytes(amqp.AppendFrame(nil, amqp.Frame{Body: m.Append(nil)}, &amqp.Transfer{Handle: handle, DeliveryID: &id, DeliveryTag: []byte{1}, MessageFormat: new(uint32)}))
 }
 
+func accepted(d *amqp.Disposition) bool {
+	_, is := d.State.(*amqp.Accepted)
+	return is
+}
+
+// refusal is the condition of a rejected state, empty for others.
+func refusal(d *amqp.Disposition) amqp.Symbol {
+	if s, is := d.State.(*amqp.Rejected); is {
+		return s.Error.Condition
+	}
+	return ""
+}
+
 func (r *raw) sendAll(ids ...string) {
 	r.t.Helper()
 	r.attachSender(9, "q")
 	for i, id := range ids {
-		r.send(9, uint32(i), &amqp.Message{Properties: amqp.List{id}, Body: amqp.AppendValue(nil, id)})
-		if d := read[*amqp.Disposition](r); d.State.Code != amqp.Accepted || !d.Settled {
+		r.send(9, uint32(i), &amqp.Message{Properties: amqp.Pack(id), Body: amqp.AppendValue(nil, id)})
+		if d := read[*amqp.Disposition](r); !accepted(d) || !d.Settled {
 			r.t.Fatalf("%+v", d)
 		}
 	}
@@ -156,9 +204,9 @@ func TestOneDispositionSettlesARange(t *testing.T) {
 		read[*amqp.Transfer](r)
 	}
 	last := uint32(1<<31 - 1) // beyond what was delivered
-	r.write(&amqp.Disposition{Receiver: true, First: 1, Last: &last, State: &amqp.State{Code: amqp.Accepted}})
+	r.write(&amqp.Disposition{Receiver: true, First: 1, Last: &last, State: &amqp.Accepted{}})
 	for _, want := range []uint32{1, 2} {
-		if d := read[*amqp.Disposition](r); d.First != want || !d.Settled || d.Receiver || d.State.Code != amqp.Accepted {
+		if d := read[*amqp.Disposition](r); d.First != want || !d.Settled || d.Receiver || !accepted(d) {
 			t.Errorf("%+v", d)
 		}
 	}
@@ -174,7 +222,7 @@ func TestShutWindowHoldsDeliveriesBackButNotAnswers(t *testing.T) {
 	r, s := dial(t, 1)
 	r.attachSender(9, "q")
 	body := strings.Repeat("x", 200)
-	r.send(9, 0, &amqp.Message{Application: amqp.Map{{Key: "k", Value: body}}, Body: amqp.AppendValue(nil, body)})
+	r.send(9, 0, &amqp.Message{Application: amqp.PackMap(amqp.Map{{Key: "k", Value: body}}), Body: amqp.AppendValue(nil, body)})
 	read[*amqp.Disposition](r)
 	r.attachReceiver(1, "q")
 	seen := uint32(0)
@@ -202,7 +250,7 @@ func TestShutWindowHoldsDeliveriesBackButNotAnswers(t *testing.T) {
 	flow(2, 100)
 	r.write(&amqp.End{})
 	read[*amqp.End](r)
-	for deadline := time.Now().Add(10 * time.Second); s.Stats()[0].Locked != 1; { // "held" never left: it is free again
+	for deadline := time.Now().Add(time.Minute); s.Stats()[0].Locked != 1; { // "held" never left: it is free again
 		if time.Now().After(deadline) {
 			t.Fatalf("%+v", s.Stats()[0])
 		}
@@ -222,14 +270,14 @@ func TestOversizedAndAbortedDeliveriesLeaveTheLinkUsable(t *testing.T) {
 		}
 		r.bytes(amqp.AppendFrame(nil, amqp.Frame{Body: part}, tr))
 	}
-	if d := read[*amqp.Disposition](r); d.State.Code != amqp.Rejected || d.State.Error.Condition != "amqp:link:message-size-exceeded" {
+	if d := read[*amqp.Disposition](r); refusal(d) != "amqp:link:message-size-exceeded" {
 		t.Errorf("%+v", d.State)
 	}
 	one, two := uint32(1), uint32(2)
 	r.bytes(amqp.AppendFrame(nil, amqp.Frame{Body: part}, &amqp.Transfer{Handle: 1, DeliveryID: &one, DeliveryTag: []byte{1}, More: true}))
 	r.write(&amqp.Transfer{Handle: 1, Aborted: true})
 	r.send(1, two, &amqp.Message{Body: amqp.AppendValue(nil, "fine")})
-	if d := read[*amqp.Disposition](r); d.First != two || d.State.Code != amqp.Accepted {
+	if d := read[*amqp.Disposition](r); d.First != two || !accepted(d) {
 		t.Errorf("%+v", d)
 	}
 	if st := s.Stats()[0]; st.Active != 1 {
@@ -251,24 +299,9 @@ func TestUnknownNodeIsRefusedWithAttachAndDetach(t *testing.T) {
 func TestReplyGoesToTheLinkNamedInTheRequest(t *testing.T) {
 	t.Parallel()
 	r, _ := dial(t, 100)
-	r.attachReceiver(1, "q/$management")
-	r.credit(1, 0, 5, false)
-	r.attachSender(2, "q/$management")
-	r.send(2, 0, &amqp.Message{Properties: amqp.List{"request-1", nil, nil, nil, "in-q/$management"},
-		Application: amqp.Map{{Key: "operation", Value: "com.microsoft:no-such"}}, Body: amqp.AppendValue(nil, amqp.Map{})})
-	for {
-		p, payload := r.next()
-		if _, ok := p.(*amqp.Transfer); !ok {
-			continue // the disposition of the request
-		}
-		m, err := amqp.ParseMessage(payload)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if m.Properties[5] != "request-1" || m.Application.Get("statusCode") != int32(501) {
-			t.Errorf("%+v", m)
-		}
-		return
+	m := r.ask("q/$management", "com.microsoft:no-such", amqp.Map{})
+	if m.Correlation() != "request-1" || m.Application.Get("statusCode") != int32(501) {
+		t.Errorf("%+v", m.Application.Map())
 	}
 }
 
@@ -291,6 +324,34 @@ func TestProtocolErrorsCloseTheConnectionWithAReason(t *testing.T) {
 			r.bytes(c.frame)
 			if p := read[*amqp.Close](r); p.Error == nil || p.Error.Condition != c.want {
 				t.Errorf("%+v", p.Error)
+			}
+		})
+	}
+}
+
+// Whoever speaks something else is told what is spoken here, and the connection ends.
+func TestOtherProtocolsAreRefused(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ say, want string }{
+		"WebSockets":        {"GET /$servicebus/websocket HTTP/1.1\r\n\r\n", "WebSockets are not served by this emulator."},
+		"AMQP without SASL": {amqp.HeaderAMQP, amqp.HeaderSASL},
+		"AMQP 0.9.1":        {"AMQP\x00\x00\x09\x01", amqp.HeaderSASL},
+		"an unknown mechanism": {amqp.HeaderSASL + string(amqp.AppendFrame(nil, amqp.Frame{Type: amqp.TypeSASL}, &amqp.SASLInit{Mechanism: "SCRAM"})),
+			string(amqp.AppendFrame(nil, amqp.Frame{Type: amqp.TypeSASL}, &amqp.SASLOutcome{Outcome: 1}))},
+		"a frame out of turn": {amqp.HeaderSASL + string(amqp.AppendFrame(nil, amqp.Frame{Type: amqp.TypeSASL}, &amqp.End{})), amqp.HeaderSASL},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := servicebustest.Start(t, servicebus.Queue{Name: "q"})
+			nc, err := net.Dial("tcp", s.Addr())
+			must(t, err)
+			defer nc.Close()
+			nc.SetDeadline(time.Now().Add(2 * time.Minute))
+			_, err = io.WriteString(nc, c.say)
+			must(t, err)
+			got, _ := io.ReadAll(nc) // some of what was said may be unread when the server closes: that is a reset
+			if !strings.Contains(string(got), c.want) {
+				t.Errorf("answered %q, want %q", got, c.want)
 			}
 		})
 	}

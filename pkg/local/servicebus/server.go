@@ -1,17 +1,11 @@
-// Package servicebus is an Azure Service Bus for one machine: an AMQP 1.0 server with queues in memory, complete enough
-// that the azservicebus client cannot tell it from the service. It is for tests and for the local stack.
-//
-// Call Serve, give ConnectionString to a client, and Close at the end; tests call servicebustest.Start. It promises what
-// the service does for queues: peek-lock and receive-and-delete, settling on the link or by lock token from anywhere,
-// renewing, deferring, scheduling, dead-lettering, peeking, batches, duplicate detection, delivery counts, lock expiry and
-// time to live. Memory grows with the messages that are there. It listens where it is told, without TLS and believing any
-// token, so only on the loopback interface. It leaves out topics, message sessions, transactions, forwarding, creating
-// queues while it runs, and persistence.
 package servicebus
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -21,72 +15,106 @@ import (
 	"guestlist/pkg/local/servicebus/internal/broker"
 )
 
-// Queue describes a queue. LockDuration 0 means 60 s and MaxDeliveryCount 0 means 10, as the service gives a new queue.
-// DuplicateWindow 0 means no duplicate detection.
-type Queue struct {
-	Name             string
-	LockDuration     time.Duration
-	MaxDeliveryCount int
-	DuplicateWindow  time.Duration
+// Tier is a tier of the service; it sets how large a message may be.
+type Tier string
+
+// The tiers: 256 KB a message, and 100 MB.
+const (
+	Standard Tier = "Standard"
+	Premium  Tier = "Premium"
+)
+
+// maxMessage is the most bytes of a message.
+func (t Tier) maxMessage() int {
+	if t == Premium {
+		return 100 << 20
+	}
+	return 256 << 10
 }
 
-// Config is what Serve needs. An empty Listen means any free port of the loopback interface; a nil Log means silence.
+// Config is what Serve needs. All its fields may be empty.
 type Config struct {
-	Listen string
-	Queues []Queue
-	Log    *slog.Logger
+	Listen      string          // for AMQP without TLS; "": any free port of the loopback interface
+	ListenTLS   string          // for AMQP over TLS; "": none
+	Certificate tls.Certificate // for ListenTLS
+	Queues      []Queue
+	Keys        []Key // tokens must be signed with one of them; none: every token is accepted, and links without one
+	AcceptAll   bool  // likewise although there are Keys, which ConnectionString then still names
+	AcceptJWT   bool  // where Keys are verified, accept every token of Microsoft Entra for everything, unverified
+	Tier        Tier  // "": Standard
+	Faults      []Fault
+	Seed        uint64       // of the faults
+	Log         *slog.Logger // nil: silence
 }
 
 // Server is a running emulator. Its methods are safe for concurrent use.
 type Server struct {
-	log      *slog.Logger
-	listener net.Listener
-	broker   *broker.Broker
-	running  sync.WaitGroup
+	log       *slog.Logger
+	listeners []net.Listener // without TLS, then with
+	broker    *broker.Broker
+	keys      []Key
+	acceptAll bool
+	acceptJWT bool
+	tier      Tier
+	faults    faults
+	started   time.Time
+	running   sync.WaitGroup
 
 	mu     sync.Mutex
 	conns  map[*conn]struct{}
 	closed bool
 }
 
-// Serve starts listening and returns at once. It fails if the address is taken or two queues share a name.
+// Serve starts listening and returns at once. It fails if an address is taken, if two queues share a name, or if a queue or
+// a fault asks for what is not there.
 func Serve(cfg Config) (*Server, error) {
-	if cfg.Listen == "" {
-		cfg.Listen = "127.0.0.1:0"
+	s, err := newServer(cfg)
+	if err == nil {
+		err = s.listen(cfg)
 	}
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
-	b, err := broker.New(options(cfg.Queues))
 	if err != nil {
 		return nil, fmt.Errorf("service bus emulator: %w", err)
 	}
-	listener, err := net.Listen("tcp", cfg.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("service bus emulator: %w", err)
+	for _, l := range s.listeners {
+		s.running.Go(func() { s.accept(l) })
 	}
-	s := &Server{log: cfg.Log, listener: listener, broker: b, conns: map[*conn]struct{}{}}
-	s.running.Go(s.accept)
 	return s, nil
 }
 
-func options(queues []Queue) []broker.Options {
-	out := make([]broker.Options, len(queues))
-	for i, q := range queues {
-		if q.LockDuration == 0 {
-			q.LockDuration = time.Minute
-		}
-		if q.MaxDeliveryCount == 0 {
-			q.MaxDeliveryCount = 10
-		}
-		out[i] = broker.Options(q)
+// newServer returns a server that does not listen.
+func newServer(cfg Config) (*Server, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return out
+	b, err := broker.New(cfg.Queues)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{log: cfg.Log, broker: b, keys: cfg.Keys, acceptAll: cfg.AcceptAll || len(cfg.Keys) == 0, acceptJWT: cfg.AcceptJWT,
+		tier: cmp.Or(cfg.Tier, Standard), started: time.Now(), conns: map[*conn]struct{}{}}
+	return s, s.SetFaults(cfg.Seed, cfg.Faults...)
 }
 
-func (s *Server) accept() {
+func (s *Server) listen(cfg Config) error {
+	plain, err := net.Listen("tcp", cmp.Or(cfg.Listen, "127.0.0.1:0"))
+	if err != nil {
+		return err
+	}
+	s.listeners = append(s.listeners, plain)
+	if cfg.ListenTLS == "" {
+		return nil
+	}
+	secure, err := tls.Listen("tcp", cfg.ListenTLS, &tls.Config{Certificates: []tls.Certificate{cfg.Certificate}, MinVersion: tls.VersionTLS12})
+	if err != nil {
+		return errors.Join(err, plain.Close())
+	}
+	s.listeners = append(s.listeners, secure)
+	return nil
+}
+
+func (s *Server) accept(l net.Listener) {
 	for {
-		nc, err := s.listener.Accept()
+		nc, err := l.Accept()
 		if err != nil {
 			return // closed: nothing else ends a loopback listener
 		}
@@ -110,14 +138,25 @@ func (s *Server) serve(c *conn) {
 	s.log.Debug("connection ended", "client", c.net.RemoteAddr().String(), "why", err)
 }
 
-// Addr returns the address it listens on, host:port.
-func (s *Server) Addr() string { return s.listener.Addr().String() }
+// Addr returns the address it listens on without TLS, host:port.
+func (s *Server) Addr() string { return s.listeners[0].Addr().String() }
 
-// ConnectionString returns what clients connect with. The key in it is no secret: any is accepted.
+// AddrTLS returns the address it listens on with TLS, empty if it does not.
+func (s *Server) AddrTLS() string {
+	if len(s.listeners) < 2 {
+		return ""
+	}
+	return s.listeners[1].Addr().String()
+}
+
+// ConnectionString returns what clients connect with, without TLS: with the first of the keys or, where none are verified,
+// with one that is no secret.
 func (s *Server) ConnectionString() string {
-	key := base64.StdEncoding.EncodeToString([]byte("the emulator accepts every key"))
-	return "Endpoint=sb://" + s.Addr() + ";SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=" + key +
-		";UseDevelopmentEmulator=true"
+	k := Key{Name: "RootManageSharedAccessKey", Key: base64.StdEncoding.EncodeToString([]byte("the emulator accepts every key"))}
+	if len(s.keys) > 0 {
+		k = s.keys[0]
+	}
+	return fmt.Sprintf("Endpoint=sb://%s;SharedAccessKeyName=%s;SharedAccessKey=%s;UseDevelopmentEmulator=true", s.Addr(), k.Name, k.Key)
 }
 
 // DropConnections closes every client connection without a word, as a network failure would. Locks stay until they
@@ -126,7 +165,7 @@ func (s *Server) DropConnections() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
-		c.net.Close()
+		c.drop()
 	}
 }
 
@@ -139,31 +178,14 @@ func (s *Server) Close() error {
 	if again {
 		return nil
 	}
-	err := s.listener.Close()
+	var err error
+	for _, l := range s.listeners {
+		err = errors.Join(err, l.Close())
+	}
 	s.DropConnections()
 	s.running.Wait()
 	s.broker.Close()
 	return err
-}
-
-// QueueStats is a queue in numbers. Active includes locked messages. The totals count from the start.
-type QueueStats struct {
-	Name                                              string
-	Active, Locked, Scheduled, Deferred, DeadLettered int
-	// Sent counts duplicates too; Completed counts what receive-and-delete took; Expired is time to live.
-	Sent, Completed, Abandoned, LockExpired, DuplicatesDropped, Expired int64
-}
-
-// Stats returns every queue in the order of Config.
-func (s *Server) Stats() []QueueStats {
-	var all []QueueStats
-	for _, q := range s.broker.Queues() {
-		c := q.Counts()
-		all = append(all, QueueStats{Name: q.Options().Name, Active: c.Active, Locked: c.Locked, Scheduled: c.Scheduled,
-			Deferred: c.Deferred, DeadLettered: c.DeadLettered, Sent: c.Sent, Completed: c.Completed, Abandoned: c.Abandoned,
-			LockExpired: c.LockExpired, DuplicatesDropped: c.DuplicatesDropped, Expired: c.Expired})
-	}
-	return all
 }
 
 // Idle tells whether no queue holds an active, locked or scheduled message. Dead letters and deferred messages do not

@@ -1,4 +1,4 @@
-// Package servicebustest starts Service Bus emulators for tests. Call Start. It is apart from package servicebus so that
+// Package servicebustest starts Service Bus emulators for tests. Call Start or StartWith. It is apart from package servicebus so that
 // no binary links package testing.
 package servicebustest
 
@@ -11,7 +11,13 @@ import (
 // Start serves the queues on a free loopback port until the test ends.
 func Start(t testing.TB, queues ...servicebus.Queue) *servicebus.Server {
 	t.Helper()
-	s, err := servicebus.Serve(servicebus.Config{Queues: queues})
+	return StartWith(t, servicebus.Config{Queues: queues})
+}
+
+// StartWith serves what the configuration says until the test ends.
+func StartWith(t testing.TB, cfg servicebus.Config) *servicebus.Server {
+	t.Helper()
+	s, err := servicebus.Serve(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

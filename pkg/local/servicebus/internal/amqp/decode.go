@@ -3,7 +3,6 @@ package amqp
 import (
 	"errors"
 	"fmt"
-	"math"
 	"unicode/utf8"
 )
 
@@ -15,70 +14,73 @@ const (
 	maxDepth = 32
 	// maxEmptyElements bounds arrays whose elements take no bytes, which a few bytes could make arbitrarily large.
 	maxEmptyElements = 256
+	// fixedCodes are the constructors of values of fixed width.
+	fixedCodes = "\x40\x41\x42\x43\x44\x45\x50\x51\x52\x53\x54\x55\x56\x60\x61\x70\x71\x72\x73\x74\x80\x81\x82\x83\x84\x94\x98"
 )
 
-func malformed(format string, args ...any) error {
-	return fmt.Errorf("%w: "+format, append([]any{ErrMalformed}, args...)...)
-}
+var isFixed = func() (is [256]bool) {
+	for i := range len(fixedCodes) {
+		is[fixedCodes[i]] = true
+	}
+	return is
+}()
 
-// Decode decodes the first value of b and returns the bytes behind it. Binary values share b's memory.
+// Decode decodes the first value of b and returns the bytes behind it. What it returns shares b's memory.
 func Decode(b []byte) (v any, rest []byte, err error) {
 	r := reader{b: b}
-	v, err = r.value(0)
-	return v, r.b, err
+	in := reader{b: r.skip()}
+	if r.err != nil {
+		return nil, nil, r.err
+	}
+	return in.value(), r.b, nil
 }
 
-type reader struct{ b []byte }
+// reader reads b. It works in two passes: skip checks all that a value says of itself, then value and its like decode
+// without another check. The first error is kept.
+type reader struct {
+	b     []byte
+	err   error
+	depth int
+}
 
-func (r *reader) take(n uint32) ([]byte, error) {
+func (r *reader) fail(format string, args ...any) {
+	if r.err == nil {
+		r.err = fmt.Errorf("%w: "+format, append([]any{ErrMalformed}, args...)...)
+	}
+	r.b = nil
+}
+
+func (r *reader) take(n uint32) []byte {
 	if uint64(n) > uint64(len(r.b)) {
-		return nil, malformed("%d bytes wanted, %d left", n, len(r.b))
+		r.fail("%d bytes wanted, %d left", n, len(r.b))
+		return nil
 	}
 	p := r.b[:n:n]
 	r.b = r.b[n:]
-	return p, nil
+	return p
 }
 
-func (r *reader) value(depth int) (any, error) {
-	code, err := r.take(1)
-	if err != nil {
-		return nil, err
+// code reads a constructor; that of null after an error.
+func (r *reader) code() byte {
+	if p := r.take(1); p != nil {
+		return p[0]
 	}
-	if depth > maxDepth {
-		return nil, malformed("values nest more than %d deep", maxDepth)
-	}
-	if code[0] != 0x00 {
-		return r.body(code[0], depth)
-	}
-	descriptor, err := r.value(depth + 1)
-	if err != nil {
-		return nil, err
-	}
-	v, err := r.value(depth + 1)
-	return Described{descriptor, v}, err
+	return 0x40
 }
 
-// body decodes what follows a constructor. The high half of the constructor says how many bytes that is.
-func (r *reader) body(code byte, depth int) (any, error) {
-	switch code >> 4 {
-	case 0x4, 0x5, 0x6, 0x7, 0x8, 0x9:
-		p, err := r.take(width(code))
-		if err != nil {
-			return nil, err
-		}
-		return fixed(code, p)
-	case 0xa, 0xb:
-		p, err := r.sized(code&0x10 == 0)
-		if err != nil {
-			return nil, err
-		}
-		return variable(code, p)
-	case 0xc, 0xd:
-		return r.compound(code, depth)
-	case 0xe, 0xf:
-		return r.array(code, depth)
+// length reads a size or a count: of one byte or of four, as the constructor says.
+func (r *reader) length(code byte) uint32 {
+	if code&0x10 == 0 {
+		return uint32(number64(r.take(1)))
 	}
-	return nil, malformed("constructor 0x%02x", code)
+	return uint32(number64(r.take(4)))
+}
+
+func number64(p []byte) (n uint64) {
+	for _, b := range p {
+		n = n<<8 | uint64(b)
+	}
+	return n
 }
 
 // width is the number of bytes of a value of fixed width.
@@ -89,218 +91,147 @@ func width(code byte) uint32 {
 	return 1 << (code>>4 - 5)
 }
 
-func (r *reader) sized(small bool) ([]byte, error) {
-	n, err := r.length(small)
-	if err != nil {
-		return nil, err
+// skip checks a value and returns its bytes.
+func (r *reader) skip() Raw {
+	before := r.b
+	if r.depth++; r.depth > maxDepth {
+		r.fail("values nest more than %d deep", maxDepth)
 	}
-	return r.take(n)
+	if code := r.code(); code == 0x00 {
+		r.skip()
+		r.skip()
+	} else {
+		r.skipBody(code)
+	}
+	r.depth--
+	return Raw(before[:len(before)-len(r.b)])
 }
 
-func (r *reader) length(small bool) (uint32, error) {
-	if small {
-		p, err := r.take(1)
-		if err != nil {
-			return 0, err
+// skipBody checks what follows a constructor. The high half of the constructor says how many bytes that is.
+func (r *reader) skipBody(code byte) {
+	switch {
+	case isFixed[code]:
+		r.take(width(code))
+	case code&0xef == 0xa1:
+		if !utf8.Valid(r.take(r.length(code))) {
+			r.fail("a string is not UTF-8")
 		}
-		return uint32(p[0]), nil
+	case code&0xef == 0xa0, code&0xef == 0xa3:
+		r.take(r.length(code))
+	case code&0xee == 0xc0, code&0xef == 0xe0:
+		in := reader{b: r.take(r.length(code)), depth: r.depth}
+		in.skipElements(code)
+		if r.err == nil {
+			r.err = in.err
+		}
+	default:
+		r.fail("constructor 0x%02x", code)
 	}
-	p, err := r.take(4)
-	if err != nil {
-		return 0, err
-	}
-	return be.Uint32(p), nil
 }
 
-func fixed(code byte, p []byte) (any, error) {
+// skipElements checks the inside of a list, a map or an array. Elements of lists and maps take a byte at least.
+func (r *reader) skipElements(code byte) {
+	n := r.length(code)
+	element, array := byte(0), code&0xef == 0xe0
+	if array {
+		if element = r.code(); element == 0x00 {
+			r.skip()
+			element = r.code()
+		}
+	}
+	empty := array && n <= maxEmptyElements && element>>4 == 0x4
+	if uint64(n) > uint64(len(r.b)) && !empty || code&0xef == 0xc1 && n%2 != 0 {
+		r.fail("constructor 0x%02x with %d elements in %d bytes", code, n, len(r.b))
+		return
+	}
+	if r.depth++; r.depth > maxDepth {
+		r.fail("values nest more than %d deep", maxDepth)
+	}
+	for i := uint32(0); i < n && r.err == nil; i++ {
+		if array {
+			r.skipBody(element)
+		} else {
+			r.skip()
+		}
+	}
+	if r.depth--; len(r.b) > 0 {
+		r.fail("%d bytes behind the last element", len(r.b))
+	}
+}
+
+// value decodes a value that skip has checked.
+func (r *reader) value() any {
+	before := *r
+	if v, ok := r.body(r.code()); ok {
+		return v
+	}
+	*r = before
+	return r.skip()
+}
+
+// body decodes what follows a constructor; false if its type stays raw.
+func (r *reader) body(code byte) (any, bool) {
 	switch code {
 	case 0x40:
-		return nil, nil
-	case 0x41:
-		return true, nil
-	case 0x42:
-		return false, nil
-	case 0x43:
-		return uint32(0), nil
-	case 0x44:
-		return uint64(0), nil
+		return nil, true
+	case 0x41, 0x42:
+		return code == 0x41, true
 	case 0x45:
-		return List{}, nil
-	case 0x50:
-		return p[0], nil
-	case 0x51:
-		return int8(p[0]), nil
-	case 0x52:
-		return uint32(p[0]), nil
-	case 0x53:
-		return uint64(p[0]), nil
-	case 0x54:
-		return int32(int8(p[0])), nil
-	case 0x55:
-		return int64(int8(p[0])), nil
+		return List{}, true
 	case 0x56:
-		return p[0] != 0, nil
+		return r.take(1)[0] != 0, true
+	case 0x50:
+		return r.take(1)[0], true
 	case 0x60:
-		return be.Uint16(p), nil
-	case 0x61:
-		return int16(be.Uint16(p)), nil
-	}
-	return wide(code, p)
-}
-
-func wide(code byte, p []byte) (any, error) {
-	switch code {
-	case 0x70:
-		return be.Uint32(p), nil
+		return be.Uint16(r.take(2)), true
+	case 0x43, 0x52, 0x70:
+		return uint32(number64(r.take(width(code)))), true
+	case 0x44, 0x53, 0x80:
+		return number64(r.take(width(code))), true
+	case 0x54:
+		return int32(int8(r.take(1)[0])), true
 	case 0x71:
-		return int32(be.Uint32(p)), nil
-	case 0x72:
-		return math.Float32frombits(be.Uint32(p)), nil
-	case 0x73:
-		return Char(be.Uint32(p)), nil
-	case 0x74:
-		return Decimal32(p), nil
-	case 0x80:
-		return be.Uint64(p), nil
+		return int32(be.Uint32(r.take(4))), true
+	case 0x55:
+		return int64(int8(r.take(1)[0])), true
 	case 0x81:
-		return int64(be.Uint64(p)), nil
-	case 0x82:
-		return math.Float64frombits(be.Uint64(p)), nil
+		return int64(be.Uint64(r.take(8))), true
 	case 0x83:
-		return Timestamp(be.Uint64(p)), nil
-	case 0x84:
-		return Decimal64(p), nil
-	case 0x94:
-		return Decimal128(p), nil
+		return Timestamp(be.Uint64(r.take(8))), true
 	case 0x98:
-		return UUID(p), nil
+		return UUID(r.take(16)), true
+	case 0xa0, 0xb0:
+		return r.take(r.length(code)), true
+	case 0xa1, 0xb1:
+		return string(r.take(r.length(code))), true
+	case 0xa3, 0xb3:
+		return Symbol(r.take(r.length(code))), true
+	case 0xc0, 0xd0:
+		r.length(code) // the size
+		return r.list(int(r.length(code))), true
+	case 0xc1, 0xd1:
+		r.length(code)
+		return r.pairs(int(r.length(code)) / 2), true
 	}
-	return nil, malformed("constructor 0x%02x", code)
+	return nil, false
 }
 
-func variable(code byte, p []byte) (any, error) {
-	switch code &^ 0x10 {
-	case 0xa0:
-		return p, nil
-	case 0xa1:
-		if !utf8.Valid(p) {
-			return nil, malformed("a string is not UTF-8")
-		}
-		return string(p), nil
-	case 0xa3:
-		return Symbol(p), nil
-	}
-	return nil, malformed("constructor 0x%02x", code)
-}
-
-// compoundBody returns a reader of the elements of a compound value, and their number.
-func (r *reader) compoundBody(small bool) (reader, int, error) {
-	p, err := r.sized(small)
-	if err != nil {
-		return reader{}, 0, err
-	}
-	in := reader{b: p}
-	n, err := in.length(small)
-	return in, int(n), err
-}
-
-func (r *reader) compound(code byte, depth int) (any, error) {
-	in, n, err := r.compoundBody(code>>4 == 0xc)
-	if err != nil {
-		return nil, err
-	}
-	if n > len(in.b) { // each element takes a byte at least
-		return nil, malformed("%d elements in %d bytes", n, len(in.b))
-	}
+func (r *reader) list(n int) List {
 	all := make(List, n)
 	for i := range all {
-		if all[i], err = in.value(depth + 1); err != nil {
-			return nil, err
-		}
+		all[i] = r.value()
 	}
-	switch code {
-	case 0xc0, 0xd0:
-		return all, nil
-	case 0xc1, 0xd1:
-		return toMap(all)
-	}
-	return nil, malformed("constructor 0x%02x", code)
+	return all
 }
 
-func toMap(all List) (any, error) {
-	if len(all)%2 != 0 {
-		return nil, malformed("a map of %d keys and values", len(all))
+// array decodes the elements of an array; those of types that stay raw are nil.
+func (r *reader) array(n int) List {
+	all, code := make(List, n), r.code()
+	if code == 0x00 {
+		return all
 	}
-	m := make(Map, len(all)/2)
-	for i := range m {
-		m[i] = Pair{all[2*i], all[2*i+1]}
+	for i := range all {
+		all[i], _ = r.body(code)
 	}
-	return m, nil
-}
-
-func (r *reader) array(code byte, depth int) (any, error) {
-	if code != 0xe0 && code != 0xf0 {
-		return nil, malformed("constructor 0x%02x", code)
-	}
-	in, n, err := r.compoundBody(code == 0xe0)
-	if err != nil {
-		return nil, err
-	}
-	a := Array{}
-	c, err := in.take(1)
-	if err != nil {
-		return nil, err
-	}
-	if c[0] == 0x00 {
-		if a.Descriptor, err = in.value(depth + 1); err != nil {
-			return nil, err
-		}
-		if c, err = in.take(1); err != nil {
-			return nil, err
-		}
-	}
-	if depth > maxDepth || n > len(in.b) && (n > maxEmptyElements || c[0]>>4 != 0x4) {
-		return nil, malformed("an array of %d elements in %d bytes at depth %d", n, len(in.b), depth)
-	}
-	return in.elements(a, elementsOf{c[0], n, depth})
-}
-
-type elementsOf struct {
-	code     byte
-	n, depth int
-}
-
-func (r *reader) elements(a Array, of elementsOf) (any, error) {
-	a.Elements = make([]any, of.n)
-	for i := range a.Elements {
-		v, err := r.body(of.code, of.depth+1)
-		if err != nil {
-			return nil, err
-		}
-		a.Elements[i] = v
-	}
-	a.Code = wideCode(of.code)
-	return a, nil
-}
-
-// wideCode is the constructor under which a decoded array is encoded again.
-func wideCode(code byte) byte {
-	switch code {
-	case 0x41, 0x42:
-		return 0x56
-	case 0x43, 0x52:
-		return 0x70
-	case 0x44, 0x53:
-		return 0x80
-	case 0x54:
-		return 0x71
-	case 0x55:
-		return 0x81
-	case 0x45:
-		return 0xd0
-	}
-	if hi := code >> 4; hi == 0xa || hi == 0xc || hi == 0xe {
-		return code | 0x10
-	}
-	return code
+	return all
 }

@@ -1,6 +1,7 @@
 package amqp
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 )
@@ -21,110 +22,108 @@ const (
 	secFooter              = 0x78
 )
 
-// Message is a message in sections. Body is the body's sections as they came, since nothing but a reply reads them.
-type Message struct {
-	Durable             bool
-	Priority            *uint8
-	TTL                 *uint32 // milliseconds
-	FirstAcquirer       bool
-	DeliveryCount       uint32
-	DeliveryAnnotations Map
-	Annotations         Map
-	Properties          List
-	Application         Map
-	Body                []byte
-	Footer              Map
+// Header is a message's header. TTL is in milliseconds.
+type Header struct {
+	Durable       bool
+	Priority      *uint8
+	TTL           *uint32
+	FirstAcquirer bool
+	DeliveryCount uint32
 }
 
-// ParseMessage takes a message apart. The body is copied; binary values in other sections share b's memory.
+// Message is a message in sections. All but the header stay as they are on the wire, since nearly all messages go out as
+// they came in.
+type Message struct {
+	Header
+	DeliveryAnnotations, Annotations Packed
+	Properties                       Packed // a list
+	Application                      Packed
+	Body, Footer                     []byte // with their constructors
+}
+
+// ParseMessage takes a message apart. It copies b.
 func ParseMessage(b []byte) (*Message, error) {
 	m := &Message{}
-	for len(b) > 0 {
-		v, rest, err := Decode(b)
-		if err != nil {
-			return nil, fmt.Errorf("read a message: %w", err)
-		}
-		d, ok := v.(Described)
-		code, ok2 := d.Descriptor.(uint64)
-		if !ok || !ok2 {
-			return nil, malformed("a message has a section that is no section")
-		}
-		if code >= secData && code <= secValue {
-			m.Body = append(m.Body, b[:len(b)-len(rest)]...)
-		} else if err := m.set(code, d.Value); err != nil {
-			return nil, err
-		}
-		b = rest
+	r := reader{b: bytes.Clone(b)}
+	for len(r.b) > 0 && r.err == nil {
+		m.section(&r)
+	}
+	if r.err != nil {
+		return nil, fmt.Errorf("read a message: %w", r.err)
 	}
 	return m, nil
 }
 
-func (m *Message) set(code uint64, v any) error {
-	list, isList := v.(List)
-	mapping, isMap := v.(Map)
-	switch {
-	case code == secHeader && isList:
-		return m.setHeader(list)
-	case code == secDeliveryAnnotations && isMap:
-		m.DeliveryAnnotations = mapping
-	case code == secAnnotations && isMap:
-		m.Annotations = mapping
-	case code == secProperties && isList:
-		m.Properties = list
-	case code == secApplication && isMap:
-		m.Application = mapping
-	case code == secFooter && isMap:
-		m.Footer = mapping
+func (m *Message) section(r *reader) {
+	switch section(r.b) {
+	case secHeader:
+		if h, ok := r.composite().(*Header); ok {
+			m.Header = *h
+		}
+	case secDeliveryAnnotations:
+		m.DeliveryAnnotations = r.packed(0xc1)
+	case secAnnotations:
+		m.Annotations = r.packed(0xc1)
+	case secProperties:
+		m.Properties = r.packed(0xc0)
+	case secApplication:
+		m.Application = r.packed(0xc1)
+	case secData, secSequence, secValue:
+		m.Body = join(m.Body, r.skip())
+	case secFooter:
+		m.Footer = r.skip()
 	default:
-		return malformed("section 0x%x holds a %T", code, v)
+		r.fail("a message has a section that is no section")
 	}
-	return nil
 }
 
-func (m *Message) setHeader(l List) error {
-	r := &fieldReader{list: l}
-	m.Durable, m.Priority, m.TTL = need[bool](r, 0), get[uint8](r, 1), get[uint32](r, 2)
-	m.FirstAcquirer, m.DeliveryCount = need[bool](r, 3), need[uint32](r, 4)
-	return r.err
+func join(a, b []byte) []byte {
+	if a == nil {
+		return b[:len(b):len(b)]
+	}
+	return append(a, b...)
+}
+
+// section returns the code of the section at the start of b, 0 if there is none. Only this form of descriptors is in use.
+func section(b []byte) byte {
+	if len(b) < 4 || b[0] != 0x00 || b[1] != 0x53 {
+		return 0
+	}
+	return b[2]
 }
 
 // Batch returns the encoded messages that a transfer of BatchFormat carries. They share b's memory.
 func Batch(b []byte) ([][]byte, error) {
 	var all [][]byte
-	for len(b) > 0 {
-		v, rest, err := Decode(b)
-		if err != nil {
-			return nil, fmt.Errorf("read a batch: %w", err)
-		}
-		if d, ok := v.(Described); ok && d.Descriptor == uint64(secData) {
-			data, ok := d.Value.([]byte)
-			if !ok {
-				return nil, malformed("a data section holds a %T", d.Value)
+	r := reader{b: b}
+	for len(r.b) > 0 && r.err == nil {
+		if s := r.skip(); r.err == nil && section(s) == secData {
+			in := reader{b: s[3:]}
+			code := in.code()
+			if code&0xef != 0xa0 {
+				r.fail("a data section holds no binary")
 			}
-			all = append(all, data)
+			all = append(all, in.take(in.length(code)))
 		}
-		b = rest
 	}
-	return all, nil
+	return all, r.err
 }
 
 // Append appends the encoded message. Header and properties are always written: clients take a message without them for
 // one without a delivery count.
 func (m *Message) Append(b []byte) []byte {
-	b = appendComposite(b, secHeader, List{m.Durable, present(m.Priority), present(m.TTL), m.FirstAcquirer, m.DeliveryCount})
-	b = appendMap(b, secDeliveryAnnotations, m.DeliveryAnnotations)
-	b = appendMap(b, secAnnotations, m.Annotations)
-	b = appendComposite(b, secProperties, m.Properties)
-	b = appendMap(b, secApplication, m.Application)
-	b = append(b, m.Body...)
-	return appendMap(b, secFooter, m.Footer)
+	b = appendComposite(b, &m.Header)
+	b = m.DeliveryAnnotations.appendMap(b, secDeliveryAnnotations)
+	b = m.Annotations.appendMap(b, secAnnotations)
+	b = m.Properties.append(append(b, 0x00, 0x53, secProperties, 0xd0))
+	b = m.Application.appendMap(b, secApplication)
+	return append(append(b, m.Body...), m.Footer...)
 }
 
-func appendMap(b []byte, code byte, m Map) []byte {
-	if len(m) == 0 {
-		return b
-	}
-	return Append(append(b, 0x00, 0x53, code), m)
+// Size is about the number of bytes that the encoded message has.
+func (m *Message) Size() int {
+	return len(m.DeliveryAnnotations.wire) + len(m.Annotations.wire) + len(m.Properties.wire) + len(m.Application.wire) +
+		len(m.Body) + len(m.Footer) + 64
 }
 
 // AppendValue appends a body section that holds one value.
@@ -132,11 +131,10 @@ func AppendValue(b []byte, v any) []byte { return Append(append(b, 0x00, 0x53, s
 
 // Value returns the value of a body that AppendValue wrote, or nil.
 func (m *Message) Value() any {
-	v, _, err := Decode(m.Body)
-	if d, ok := v.(Described); ok && err == nil && d.Descriptor == uint64(secValue) {
-		return d.Value
+	if section(m.Body) != secValue {
+		return nil
 	}
-	return nil
+	return (&reader{b: m.Body[3:]}).value()
 }
 
 // ID returns the message id as text, empty if there is none.
@@ -145,19 +143,27 @@ func (m *Message) ID() string { return m.property(0) }
 // ReplyTo returns the address for replies.
 func (m *Message) ReplyTo() string { return m.property(4) }
 
+// Correlation returns the correlation id, empty if there is none.
+func (m *Message) Correlation() string { return m.property(5) }
+
 func (m *Message) property(i int) string {
-	if i >= len(m.Properties) || m.Properties[i] == nil {
+	switch v := m.Properties.at(i).(type) {
+	case nil:
 		return ""
+	case string:
+		return v
+	default:
+		return fmt.Sprint(v)
 	}
-	return fmt.Sprint(m.Properties[i])
 }
 
-// SetID sets the message id. Properties must be the message's own.
+// SetID sets the message id.
 func (m *Message) SetID(id string) {
-	if len(m.Properties) == 0 {
-		m.Properties = List{nil}
+	rest := reader{b: m.Properties.wire}
+	if m.Properties.count > 0 {
+		rest.skip()
 	}
-	m.Properties[0] = id
+	m.Properties = Packed{max(1, m.Properties.count), append(Append(nil, id), rest.b...)}
 }
 
 // TimeAnnotation returns the annotation as a time, zero if there is none.

@@ -2,25 +2,21 @@
 //
 // Call ReadFrame and Frame.Performative to read, AppendFrame to write, ParseMessage and Message.Append for what transfers
 // carry. Decoding never panics and allocates no more than a small multiple of its input. The package holds no state and
-// knows nothing of connections; transactions and the types of decimal arithmetic are carried, not understood.
+// knows nothing of connections. Types that a server of queues never computes with stay as they are on the wire.
 package amqp
 
 import "time"
 
-// The Go types of AMQP values that Go has no type for. The others are nil, bool, the sized integers, float32, float64,
-// string and []byte.
+// The Go types of AMQP values. The others are nil, bool, uint8, uint16, uint32, uint64, int32, int64, string and []byte.
 type (
-	Symbol     string
-	UUID       [16]byte // in RFC 4122 byte order
-	Char       uint32
-	Decimal32  [4]byte
-	Decimal64  [8]byte
-	Decimal128 [16]byte
-	List       []any
+	Symbol string
+	UUID   [16]byte // in RFC 4122 byte order
+	List   []any
+	// Timestamp counts milliseconds since 1970 in UTC.
+	Timestamp int64
+	// Raw is a value of any other type: arrays, described values, floats, decimals and chars, as they are on the wire.
+	Raw []byte
 )
-
-// Timestamp counts milliseconds since 1970 in UTC.
-type Timestamp int64
 
 // TimestampOf converts t, losing what is below a millisecond.
 func TimestampOf(t time.Time) Timestamp { return Timestamp(t.UnixMilli()) }
@@ -37,86 +33,50 @@ type Pair struct{ Key, Value any }
 // Get returns the value whose key is the string or symbol given, or nil.
 func (m Map) Get(key string) any {
 	for _, p := range m {
-		switch k := p.Key.(type) {
-		case string:
-			if k == key {
-				return p.Value
-			}
-		case Symbol:
-			if string(k) == key {
-				return p.Value
-			}
+		if textOf(p.Key) == key {
+			return p.Value
 		}
 	}
 	return nil
 }
 
-// With returns a copy of m in which key has the value. The copy keeps the type of a key that was there.
-func (m Map) With(key, value any) Map {
-	out := make(Map, 0, len(m)+1)
-	found := false
-	for _, p := range m {
-		if keyText(p.Key) == keyText(key) {
-			p.Value, found = value, true
-		}
-		out = append(out, p)
-	}
-	if !found {
-		out = append(out, Pair{key, value})
-	}
-	return out
-}
-
-// keyText makes string and symbol keys comparable; other keys have no text.
-func keyText(k any) any {
-	switch k := k.(type) {
+// textOf returns a key that is a string or a symbol as text; others are empty.
+func textOf(key any) string {
+	switch k := key.(type) {
 	case string:
 		return k
 	case Symbol:
 		return string(k)
 	}
-	return nil
+	return ""
 }
 
-// Array is an AMQP array: elements of one type. Code is the constructor of the elements, so that an empty array has one
-// too; Descriptor is set if the elements are described.
-type Array struct {
-	Code       byte
-	Descriptor any
-	Elements   []any
-}
-
-// ArrayOf returns an array of the elements, encoded as codeOf says for their Go type.
-func ArrayOf[T any](elements []T) Array {
+// ArrayOf returns an array of the elements.
+func ArrayOf[T any](elements []T) Raw {
 	var zero T
-	a := Array{Code: codeOf(zero), Elements: make([]any, len(elements))}
-	for i, e := range elements {
-		a.Elements[i] = e
+	body := append(be.AppendUint32(nil, uint32(len(elements))), wideCode(zero))
+	for _, e := range elements {
+		body = appendWide(body, e)
 	}
-	return a
+	return append(be.AppendUint32([]byte{0xf0}, uint32(len(body))), body...)
 }
 
-// Elements returns the elements of v, a List or an Array, that are of type T, and whether all were.
+// Elements returns the elements of v, a list or an array, and whether it is one and all are of type T.
 func Elements[T any](v any) ([]T, bool) {
-	var all []any
-	switch v := v.(type) {
-	case List:
-		all = v
-	case Array:
-		all = v.Elements
-	default:
-		return nil, false
+	all, ok := v.(List)
+	if raw, isRaw := v.(Raw); isRaw && raw[0]&0xef == 0xe0 {
+		r := reader{b: raw}
+		code := r.code()
+		r.length(code)
+		all, ok = r.array(int(r.length(code))), true
 	}
 	out := make([]T, 0, len(all))
 	for _, e := range all {
-		t, ok := e.(T)
-		if !ok {
+		t, isT := e.(T)
+		if !isT {
 			return nil, false
 		}
 		out = append(out, t)
 	}
-	return out, true
+	return out, ok
 }
-
-// Described is a value with a descriptor.
-type Described struct{ Descriptor, Value any }

@@ -10,9 +10,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
-	"time"
 )
 
 // DeadLetterSuffix is what the path of a dead-letter queue ends with.
@@ -23,48 +24,93 @@ var (
 	ErrLockLost = errors.New("the lock supplied is invalid: it expired, or the message was already removed from the queue")
 	// ErrNotFound means that a sequence number stands for no such message.
 	ErrNotFound = errors.New("no message has that sequence number and state")
+	// ErrFull means that a queue has reached its size.
+	ErrFull = errors.New("the maximum entity size has been reached or exceeded")
 )
-
-// Options describes a queue. DuplicateWindow 0 means no duplicate detection.
-type Options struct {
-	Name             string
-	LockDuration     time.Duration
-	MaxDeliveryCount int
-	DuplicateWindow  time.Duration
-}
 
 // Broker holds queues by name.
 type Broker struct {
-	queues []*Queue
+	busy busy
+
+	mu     sync.RWMutex
+	queues []*Queue          // in the order of creation
 	paths  map[string]*Queue // lower case: names are case-insensitive
-	busy   busy
 }
 
 // New returns a broker with the queues.
-func New(queues []Options) (*Broker, error) {
+func New(queues []Settings) (*Broker, error) {
 	b := &Broker{paths: map[string]*Queue{}}
-	for _, o := range queues {
-		path := strings.ToLower(o.Name)
-		if path == "" || strings.Contains(path, "$") || b.paths[path] != nil {
-			return nil, fmt.Errorf("queue name %q is empty, taken or holds a $", o.Name)
+	for _, s := range queues {
+		if _, err := b.Create(s); err != nil {
+			return nil, err
 		}
-		q := newQueue(o, &b.busy)
-		q.dead = newQueue(Options{Name: o.Name + DeadLetterSuffix, LockDuration: o.LockDuration}, nil)
-		b.queues = append(b.queues, q)
-		b.paths[path], b.paths[strings.ToLower(q.dead.opts.Name)] = q, q.dead
 	}
 	return b, nil
 }
 
-// Lookup returns the queue at a path, a name with or without DeadLetterSuffix, or nil.
-func (b *Broker) Lookup(path string) *Queue { return b.paths[strings.ToLower(path)] }
+// Create adds a queue, or returns an error that wraps ErrQueueExists, ErrNotServed or ErrBadSettings.
+func (b *Broker) Create(s Settings) (*Queue, error) {
+	s, err := s.complete()
+	if err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	path := strings.ToLower(s.Name)
+	if b.paths[path] != nil {
+		return nil, fmt.Errorf("%q: %w", s.Name, ErrQueueExists)
+	}
+	q := newQueue(s, &b.busy)
+	b.queues = append(b.queues, q)
+	b.paths[path], b.paths[path+strings.ToLower(DeadLetterSuffix)] = q, q.dead
+	return q, nil
+}
 
-// Queues returns the queues in the order of New, without the dead-letter queues.
-func (b *Broker) Queues() []*Queue { return b.queues }
+// Update changes a queue's settings. They hold for what happens from now on: locks keep their end, messages their time to
+// live. What fails a queue's creation fails its update; so does turning duplicate detection on or off.
+func (b *Broker) Update(s Settings) (*Queue, error) {
+	s, err := s.complete()
+	if err != nil {
+		return nil, err
+	}
+	q := b.Lookup(s.Name)
+	if q == nil || q.dead == nil {
+		return nil, fmt.Errorf("%q: %w", s.Name, ErrQueueNotFound)
+	}
+	return q, q.update(s)
+}
+
+// Delete removes a queue with its messages, or returns ErrQueueNotFound.
+func (b *Broker) Delete(name string) (*Queue, error) {
+	q := b.Lookup(name)
+	if q == nil || q.dead == nil {
+		return nil, fmt.Errorf("%q: %w", name, ErrQueueNotFound)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	maps.DeleteFunc(b.paths, func(_ string, p *Queue) bool { return p == q || p == q.dead })
+	b.queues = slices.DeleteFunc(b.queues, func(o *Queue) bool { return o == q })
+	q.clear()
+	return q, nil
+}
+
+// Lookup returns the queue at a path, a name with or without DeadLetterSuffix, or nil.
+func (b *Broker) Lookup(path string) *Queue {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.paths[strings.ToLower(path)]
+}
+
+// Queues returns the queues in the order of their creation, without the dead-letter queues.
+func (b *Broker) Queues() []*Queue {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return slices.Clone(b.queues)
+}
 
 // Close stops the timers. Nothing expires or becomes due any more.
 func (b *Broker) Close() {
-	for _, q := range b.queues {
+	for _, q := range b.Queues() {
 		q.stop()
 		q.dead.stop()
 	}
@@ -94,14 +140,16 @@ type busy struct {
 	atZero chan struct{} // closed when n falls to 0; nil while nobody waits
 }
 
-func (b *busy) add(d int) {
+// count counts one message more or less.
+func (b *busy) count(more bool) {
 	if b == nil {
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.n += d
-	if b.n == 0 && b.atZero != nil {
+	if more {
+		b.n++
+	} else if b.n--; b.n == 0 && b.atZero != nil {
 		close(b.atZero)
 		b.atZero = nil
 	}

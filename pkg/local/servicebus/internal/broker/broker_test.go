@@ -3,7 +3,6 @@ package broker_test
 import (
 	"context"
 	"fmt"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,22 +14,13 @@ import (
 	"guestlist/pkg/local/servicebus/internal/broker"
 )
 
-// taker is a consumer that keeps what it gets.
+// taker keeps what it takes.
 type taker struct {
-	mu  sync.Mutex
+	q   *broker.Queue
 	got []broker.Message
-	sub *broker.Subscription
-}
-
-func (k *taker) Deliver(m broker.Message) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.got = append(k.got, m)
 }
 
 func (k *taker) ids() []string {
-	k.mu.Lock()
-	defer k.mu.Unlock()
 	var ids []string
 	for _, m := range k.got {
 		ids = append(ids, m.Content.ID())
@@ -38,20 +28,22 @@ func (k *taker) ids() []string {
 	return ids
 }
 
-// take gives credit for n more messages.
+// take takes up to n messages that are ready now.
 func (k *taker) take(n int) {
-	k.sub.SetCredit(broker.Credit{DeliveryCount: uint32(len(k.ids())), Credit: uint32(n)})
+	for range n {
+		m, ok := k.q.Take(false)
+		if !ok {
+			return
+		}
+		k.got = append(k.got, m)
+	}
 }
 
 func (k *taker) last() broker.Message { return k.got[len(k.got)-1] }
 
-func consumer(q *broker.Queue) *taker {
-	k := &taker{}
-	k.sub = q.Subscribe(k, false)
-	return k
-}
+func consumer(q *broker.Queue) *taker { return &taker{q: q} }
 
-func queue(t *testing.T, o broker.Options) (*broker.Broker, *broker.Queue) {
+func queue(t *testing.T, o broker.Settings) (*broker.Broker, *broker.Queue) {
 	t.Helper()
 	o.Name = "q"
 	if o.LockDuration == 0 {
@@ -60,7 +52,7 @@ func queue(t *testing.T, o broker.Options) (*broker.Broker, *broker.Queue) {
 	if o.MaxDeliveryCount == 0 {
 		o.MaxDeliveryCount = 10
 	}
-	b, err := broker.New([]broker.Options{o})
+	b, err := broker.New([]broker.Settings{o})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,12 +60,19 @@ func queue(t *testing.T, o broker.Options) (*broker.Broker, *broker.Queue) {
 	return b, b.Lookup("Q")
 }
 
-func message(id string) *amqp.Message { return &amqp.Message{Properties: amqp.List{id}} }
+func message(id string) *amqp.Message { return &amqp.Message{Properties: amqp.Pack(id)} }
 
 func at(id string, when time.Time) *amqp.Message {
 	m := message(id)
-	m.Annotations = amqp.Map{{Key: amqp.Symbol("x-opt-scheduled-enqueue-time"), Value: amqp.TimestampOf(when)}}
+	m.Annotations = amqp.PackMap(amqp.Map{{Key: amqp.Symbol("x-opt-scheduled-enqueue-time"), Value: amqp.TimestampOf(when)}})
 	return m
+}
+
+// totals are the numbers that count from the start.
+func totals(q *broker.Queue) broker.Stats {
+	s := q.Info().Stats
+	s.Active, s.Locked = 0, 0
+	return s
 }
 
 func settle(t *testing.T, q *broker.Queue, m broker.Message, o broker.Outcome) {
@@ -95,7 +94,7 @@ var cmpErrors = cmpopts.EquateErrors()
 
 func TestOrderIsThatOfSendingAndAbandonedComesFirst(t *testing.T) {
 	t.Parallel()
-	_, q := queue(t, broker.Options{})
+	_, q := queue(t, broker.Settings{})
 	q.Send(message("a"), message("b"), message("c"))
 	k := consumer(q)
 	k.take(2)
@@ -107,7 +106,7 @@ func TestOrderIsThatOfSendingAndAbandonedComesFirst(t *testing.T) {
 
 func TestReleaseCountsNothing(t *testing.T) {
 	t.Parallel()
-	_, q := queue(t, broker.Options{MaxDeliveryCount: 1})
+	_, q := queue(t, broker.Settings{MaxDeliveryCount: 1})
 	q.Send(message("a"))
 	k := consumer(q)
 	for range 5 {
@@ -117,61 +116,26 @@ func TestReleaseCountsNothing(t *testing.T) {
 	equal(t, uint32(0), k.last().DeliveryCount)
 }
 
-func TestCreditIsNeverExceededAndConsumersTakeTurns(t *testing.T) {
+func TestConsumersAreWokenWhileTheyAreThere(t *testing.T) {
 	t.Parallel()
-	_, q := queue(t, broker.Options{})
-	k1, k2 := consumer(q), consumer(q)
-	k1.take(3)
-	k2.take(2)
-	for i := range 10 {
-		q.Send(message(fmt.Sprint(i)))
-	}
-	equal(t, []int{3, 2}, []int{len(k1.got), len(k2.got)})
-	if got := q.Counts(); got.Active != 10 || got.Locked != 5 {
-		t.Errorf("%+v", got)
-	}
-}
-
-func TestDrainGivesUnusedCreditBack(t *testing.T) {
-	t.Parallel()
-	_, q := queue(t, broker.Options{})
+	_, q := queue(t, broker.Settings{})
+	woken := map[string]int{}
+	one := q.Subscribe(func() { woken["one"]++ })
+	q.Subscribe(func() { woken["two"]++ })
 	q.Send(message("a"))
-	k := consumer(q)
-	count, credit := k.sub.SetCredit(broker.Credit{Credit: 10, Drain: true})
-	equal(t, []uint32{10, 0}, []uint32{count, credit})
+	one.Close()
 	q.Send(message("b"))
-	equal(t, []string{"a"}, k.ids())
-}
-
-func TestCreditSurvivesTheWrapOfCounts(t *testing.T) {
-	t.Parallel()
-	_, q := queue(t, broker.Options{})
+	equal(t, map[string]int{"one": 1, "two": 2}, woken)
 	k := consumer(q)
-	k.sub.SetCredit(broker.Credit{Credit: 1<<31 - 1, Drain: true})
-	k.sub.SetCredit(broker.Credit{DeliveryCount: 1<<31 - 1, Credit: 1<<31 - 1, Drain: true})
-	delivered, _ := k.sub.SetCredit(broker.Credit{DeliveryCount: 1<<32 - 2})
-	equal(t, uint32(1<<32-2), delivered)
-	q.Send(message("a"), message("b"), message("c"), message("d"), message("e"))
-	k.sub.SetCredit(broker.Credit{DeliveryCount: delivered, Credit: 4})
-	equal(t, []string{"a", "b", "c", "d"}, k.ids())
-}
-
-func TestClosedConsumerGetsNothing(t *testing.T) {
-	t.Parallel()
-	_, q := queue(t, broker.Options{})
-	k1, k2 := consumer(q), consumer(q)
-	k1.take(5)
-	k1.sub.Close()
-	q.Send(message("a"))
-	k2.take(1)
-	equal(t, 0, len(k1.got))
-	equal(t, []string{"a"}, k2.ids())
+	k.take(2)
+	settle(t, q, k.last(), broker.Abandon)
+	equal(t, map[string]int{"one": 1, "two": 3}, woken)
 }
 
 func TestLockExpiresAtItsTimeAndIsCounted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		_, q := queue(t, broker.Options{LockDuration: time.Minute})
+		_, q := queue(t, broker.Settings{LockDuration: time.Minute})
 		q.Send(message("a"), message("b"))
 		k := consumer(q)
 		k.take(2)
@@ -180,14 +144,14 @@ func TestLockExpiresAtItsTimeAndIsCounted(t *testing.T) {
 			t.Error(err)
 		}
 		time.Sleep(20*time.Second - 1)
-		equal(t, 2, q.Counts().Locked)
+		equal(t, 2, q.Info().Stats.Locked)
 		time.Sleep(time.Nanosecond)
 		synctest.Wait()
-		equal(t, 1, q.Counts().Locked)
+		equal(t, 1, q.Info().Stats.Locked)
 		equal(t, broker.ErrLockLost, q.Settle(k.got[1].Token, broker.Settlement{}), cmpErrors)
 		time.Sleep(40 * time.Second)
 		synctest.Wait()
-		equal(t, broker.Totals{Sent: 2, LockExpired: 2}, q.Counts().Totals)
+		equal(t, broker.Stats{Name: "q", Sent: 2, LockExpired: 2}, totals(q))
 		k.take(2)
 		equal(t, []string{"a", "b", "a", "b"}, k.ids())
 		equal(t, uint32(1), k.got[2].DeliveryCount)
@@ -197,31 +161,35 @@ func TestLockExpiresAtItsTimeAndIsCounted(t *testing.T) {
 func TestExpiryCountsTowardsTheLastDelivery(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b, q := queue(t, broker.Options{MaxDeliveryCount: 2})
+		b, q := queue(t, broker.Settings{MaxDeliveryCount: 2})
 		q.Send(message("a"))
 		k := consumer(q)
-		k.take(5)
-		time.Sleep(3 * time.Minute)
-		synctest.Wait()
+		for range 2 {
+			k.take(5)
+			time.Sleep(90 * time.Second)
+			synctest.Wait()
+		}
 		dead := b.Lookup("q/$deadletterqueue").Peek(0, 10)
 		if len(dead) != 1 || !b.Idle() {
 			t.Fatalf("%d dead letters, idle %v", len(dead), b.Idle())
 		}
 		equal(t, amqp.Map{{Key: broker.ReasonProperty, Value: "MaxDeliveryCountExceeded"},
-			{Key: broker.DescriptionProperty, Value: "Message could not be consumed after 2 delivery attempts."}}, dead[0].Extra)
+			{Key: broker.DescriptionProperty, Value: "Message could not be consumed after 2 delivery attempts."}}, dead[0].Content.Application.Map())
 	})
 }
 
 func TestScheduledMessagesBecomeActiveInTheOrderOfTheirTimes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		_, q := queue(t, broker.Options{LockDuration: 24 * time.Hour})
+		_, q := queue(t, broker.Settings{LockDuration: 24 * time.Hour})
 		k := consumer(q)
-		k.take(10)
 		now := time.Now()
 		q.Send(at("c", now.Add(3*time.Hour)), at("a", now.Add(time.Hour)), message("now"), at("b", now.Add(2*time.Hour)), at("past", now.Add(-1)))
-		time.Sleep(3*time.Hour + time.Second)
-		synctest.Wait()
+		for range 4 {
+			k.take(10)
+			time.Sleep(time.Hour)
+			synctest.Wait()
+		}
 		equal(t, []string{"now", "past", "a", "b", "c"}, k.ids())
 		equal(t, int64(8), k.last().Sequence)
 		equal(t, now.Add(3*time.Hour), k.last().Enqueued)
@@ -231,7 +199,7 @@ func TestScheduledMessagesBecomeActiveInTheOrderOfTheirTimes(t *testing.T) {
 func TestExpiredMessageIsDropped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b, q := queue(t, broker.Options{LockDuration: time.Hour})
+		b, q := queue(t, broker.Settings{LockDuration: time.Hour})
 		short := uint32(60_000)
 		for _, id := range []string{"locked", "waiting"} {
 			m := message(id)
@@ -242,9 +210,9 @@ func TestExpiredMessageIsDropped(t *testing.T) {
 		k.take(1)
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
-		equal(t, 1, q.Counts().Active)
+		equal(t, 1, q.Info().Stats.Active)
 		settle(t, q, k.last(), broker.Complete)
-		equal(t, broker.Totals{Sent: 2, Completed: 1, Expired: 1}, q.Counts().Totals)
+		equal(t, broker.Stats{Name: "q", Sent: 2, Completed: 1, Expired: 1}, totals(q))
 		equal(t, true, b.Idle())
 	})
 }
@@ -252,28 +220,28 @@ func TestExpiredMessageIsDropped(t *testing.T) {
 func TestDuplicateWindowStartsAtTheFirstArrival(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		_, q := queue(t, broker.Options{DuplicateWindow: time.Hour})
+		_, q := queue(t, broker.Settings{DuplicateWindow: time.Hour})
 		q.Send(message("a"), message("a"))
 		time.Sleep(time.Hour - 1)
 		q.Send(message("a"))
-		equal(t, int64(2), q.Counts().DuplicatesDropped)
+		equal(t, int64(2), q.Info().Stats.DuplicatesDropped)
 		time.Sleep(time.Nanosecond)
 		q.Send(message("a"))
-		equal(t, 2, q.Counts().Active)
+		equal(t, 2, q.Info().Stats.Active)
 	})
 }
 
 func TestMessagesWithoutIDAreNoDuplicates(t *testing.T) {
 	t.Parallel()
-	_, q := queue(t, broker.Options{DuplicateWindow: time.Hour})
+	_, q := queue(t, broker.Settings{DuplicateWindow: time.Hour})
 	q.Send(&amqp.Message{}, &amqp.Message{})
-	equal(t, 2, q.Counts().Active)
+	equal(t, 2, q.Info().Stats.Active)
 }
 
 func TestWaitIdleEndsWithTheLastMessage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b, q := queue(t, broker.Options{})
+		b, q := queue(t, broker.Settings{})
 		q.Send(message("a"), at("b", time.Now().Add(time.Hour)))
 		k := consumer(q)
 		k.take(2)
@@ -287,6 +255,7 @@ func TestWaitIdleEndsWithTheLastMessage(t *testing.T) {
 			t.Fatalf("idle too early: %v", err)
 		default:
 		}
+		k.take(1)
 		settle(t, q, k.last(), broker.DeadLetter)
 		equal(t, nil, <-done)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -298,7 +267,7 @@ func TestWaitIdleEndsWithTheLastMessage(t *testing.T) {
 
 func TestPeekPagesThroughWhatIsLeft(t *testing.T) {
 	t.Parallel()
-	_, q := queue(t, broker.Options{})
+	_, q := queue(t, broker.Settings{})
 	k := consumer(q)
 	for i := range 500 {
 		q.Send(message(fmt.Sprint(i)))
@@ -323,15 +292,16 @@ func TestPeekPagesThroughWhatIsLeft(t *testing.T) {
 
 func TestDeferredAndScheduledNumbersAreAllOrNothing(t *testing.T) {
 	t.Parallel()
-	_, q := queue(t, broker.Options{})
-	numbers := q.Send(message("a"), at("b", time.Now().Add(time.Hour)))
+	_, q := queue(t, broker.Settings{})
+	numbers, err := q.Send(message("a"), at("b", time.Now().Add(time.Hour)))
+	equal(t, nil, err)
 	k := consumer(q)
 	k.take(1)
 	settle(t, q, k.last(), broker.Defer)
-	_, err := q.ReceiveDeferred(numbers, true)
+	_, err = q.ReceiveDeferred(numbers, true)
 	equal(t, broker.ErrNotFound, err, cmpErrors)
 	equal(t, broker.ErrNotFound, q.Cancel(numbers), cmpErrors)
-	equal(t, broker.Counts{Scheduled: 1, Deferred: 1, Totals: broker.Totals{Sent: 2}}, q.Counts())
+	equal(t, broker.Stats{Name: "q", Scheduled: 1, Deferred: 1, Sent: 2}, q.Info().Stats)
 	got, err := q.ReceiveDeferred([]int64{numbers[0], numbers[0]}, true)
 	if err == nil {
 		t.Errorf("a number given twice brought %d messages", len(got))
@@ -341,9 +311,9 @@ func TestDeferredAndScheduledNumbersAreAllOrNothing(t *testing.T) {
 func TestQueueNamesMustDiffer(t *testing.T) {
 	t.Parallel()
 	for _, names := range [][]string{{"a", "A"}, {""}, {"a/$DeadLetterQueue"}} {
-		var all []broker.Options
+		var all []broker.Settings
 		for _, n := range names {
-			all = append(all, broker.Options{Name: n})
+			all = append(all, broker.Settings{Name: n})
 		}
 		if _, err := broker.New(all); err == nil {
 			t.Errorf("%q was accepted", names)
@@ -354,14 +324,14 @@ func TestQueueNamesMustDiffer(t *testing.T) {
 // A settlement may come from anywhere while others send and receive: every message must end exactly once.
 func TestEveryMessageEndsOnceUnderContention(t *testing.T) {
 	t.Parallel()
-	b, q := queue(t, broker.Options{MaxDeliveryCount: 3})
+	b, q := queue(t, broker.Settings{MaxDeliveryCount: 3})
 	const n = 2000
 	for range 4 {
-		k := &worker{q: q, work: make(chan broker.Message, 3*n)}
-		sub := q.Subscribe(k, false)
-		sub.SetCredit(broker.Credit{Credit: 1 << 30})
-		go k.run()
-		t.Cleanup(func() { close(k.work) })
+		k := &worker{q: q, woken: make(chan struct{}, 1)}
+		c := q.Subscribe(k.wake)
+		running := make(chan struct{})
+		go func() { defer close(running); k.run() }()
+		t.Cleanup(func() { c.Close(); close(k.woken); <-running })
 	}
 	for i := range n {
 		q.Send(message(fmt.Sprint(i)))
@@ -371,25 +341,32 @@ func TestEveryMessageEndsOnceUnderContention(t *testing.T) {
 	if err := b.WaitIdle(ctx); err != nil {
 		t.Error(err)
 	}
-	c := q.Counts()
+	c := q.Info().Stats
 	if int(c.Completed)+c.DeadLettered != n || c.Active != 0 {
 		t.Errorf("%+v", c)
 	}
 }
 
 type worker struct {
-	q    *broker.Queue
-	work chan broker.Message
+	q     *broker.Queue
+	woken chan struct{}
 }
 
-func (w *worker) Deliver(m broker.Message) { w.work <- m }
+func (w *worker) wake() {
+	select {
+	case w.woken <- struct{}{}:
+	default:
+	}
+}
 
 func (w *worker) run() {
-	for m := range w.work {
-		outcome := broker.Complete
-		if m.Sequence%3 == 0 {
-			outcome = broker.Abandon
+	for range w.woken {
+		for m, ok := w.q.Take(false); ok; m, ok = w.q.Take(false) {
+			outcome := broker.Complete
+			if m.Sequence%3 == 0 {
+				outcome = broker.Abandon
+			}
+			w.q.Settle(m.Token, broker.Settlement{Outcome: outcome})
 		}
-		w.q.Settle(m.Token, broker.Settlement{Outcome: outcome})
 	}
 }

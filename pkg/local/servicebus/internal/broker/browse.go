@@ -35,15 +35,7 @@ func (q *Queue) ReceiveDeferred(sequences []int64, removes bool) ([]Message, err
 	now := time.Now()
 	out := make([]Message, len(found))
 	for i, e := range found {
-		if removes {
-			out[i] = e.Message
-			q.totals.Completed++
-			q.remove(e)
-			continue
-		}
-		q.lock(e, now)
-		q.place(e)
-		out[i] = e.Message
+		out[i] = q.hand(e, removes, now)
 	}
 	return out, nil
 }
@@ -66,31 +58,51 @@ func (q *Queue) Cancel(sequences []int64) error {
 	return nil
 }
 
-// Counts tells how many messages a queue holds. Active includes the locked ones; locked deferred messages are in Locked
-// and Deferred.
-type Counts struct {
+// Stats is a queue in numbers. Active includes locked messages; locked deferred ones are in Locked and Deferred. What
+// follows DeadLettered counts from the start.
+type Stats struct {
+	Name                                              string
 	Active, Locked, Scheduled, Deferred, DeadLettered int
-	Totals
+	// Sent counts duplicates too; Completed counts what receive-and-delete took; Expired is time to live.
+	Sent, Completed, Abandoned, LockExpired, DuplicatesDropped, Expired int64
 }
 
-// Counts counts.
-func (q *Queue) Counts() Counts {
+// Info is what there is to know about a queue besides its settings. Bytes is the size of all its messages, dead letters
+// included.
+type Info struct {
+	Stats                      Stats
+	Bytes                      int64
+	Created, Updated, Accessed time.Time
+}
+
+// Info counts.
+func (q *Queue) Info() Info {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	c := Counts{Locked: len(q.locks), Totals: q.totals}
+	s := q.totals
+	s.Name, s.Locked = q.opts.Name, len(q.locks)
 	for _, e := range q.log.all {
 		switch {
 		case e.gone:
 		case e.State == Active:
-			c.Active++
+			s.Active++
 		case e.State == Scheduled:
-			c.Scheduled++
+			s.Scheduled++
 		default:
-			c.Deferred++
+			s.Deferred++
 		}
 	}
+	i := Info{s, q.bytes, q.created, q.updated, q.accessed}
 	if q.dead != nil {
-		c.DeadLettered = q.dead.Counts().Active
+		dead := q.dead.Info()
+		i.Stats.DeadLettered = dead.Stats.Active
+		i.Bytes += dead.Bytes
 	}
-	return c
+	return i
 }
+
+// IsDeadLetter tells whether it is the dead-letter queue of another.
+func (q *Queue) IsDeadLetter() bool { return q.dead == nil }
+
+// HasDeadLetter tells whether o is the queue's dead-letter queue.
+func (q *Queue) HasDeadLetter(o *Queue) bool { return q.dead != nil && q.dead == o }

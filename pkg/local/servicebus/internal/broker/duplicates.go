@@ -10,12 +10,11 @@ import (
 const maxHistory = 1 << 20
 
 // history remembers which message ids arrived within the window. The window starts with the first arrival; neither a
-// duplicate nor the message's end changes it. The zero window remembers nothing.
+// duplicate nor the message's end changes it.
 type history struct {
-	window time.Duration
-	known  map[idHash]struct{}
-	order  []arrival
-	head   int // order[:head] is forgotten
+	known map[idHash]struct{}
+	order []arrival
+	head  int // order[:head] is forgotten
 }
 
 // idHash stands for an id of any length; a cut of SHA-256 has no accidental collisions.
@@ -26,12 +25,12 @@ type arrival struct {
 	at time.Time
 }
 
-// seen tells whether the id is known, and remembers it otherwise.
-func (h *history) seen(id string, now time.Time) bool {
-	if h.window <= 0 {
+// seen tells whether the id is known, and remembers it otherwise. The zero window remembers nothing.
+func (h *history) seen(id string, now time.Time, window time.Duration) bool {
+	if window <= 0 {
 		return false
 	}
-	h.forget(now)
+	h.forget(now, window)
 	sum := sha256.Sum256([]byte(id))
 	key := idHash(sum[:16])
 	if _, ok := h.known[key]; ok {
@@ -45,8 +44,8 @@ func (h *history) seen(id string, now time.Time) bool {
 	return false
 }
 
-func (h *history) forget(now time.Time) {
-	for h.head < len(h.order) && (len(h.order)-h.head >= maxHistory || now.Sub(h.order[h.head].at) >= h.window) {
+func (h *history) forget(now time.Time, window time.Duration) {
+	for h.head < len(h.order) && (len(h.order)-h.head >= maxHistory || now.Sub(h.order[h.head].at) >= window) {
 		delete(h.known, h.order[h.head].id)
 		h.head++
 	}

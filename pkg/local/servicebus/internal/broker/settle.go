@@ -1,8 +1,9 @@
 package broker
 
 import (
-	"crypto/rand"
+	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"guestlist/pkg/local/servicebus/internal/amqp"
@@ -34,12 +35,17 @@ const (
 )
 
 func (q *Queue) lock(e *entry, now time.Time) {
-	var t Token
-	rand.Read(t[:])
-	t[6], t[8] = t[6]&0x0f|0x40, t[8]&0x3f|0x80 // a version 4 UUID
-	e.locked, e.Token, e.LockedUntil = true, t, now.Add(q.opts.LockDuration)
+	e.locked, e.Token, e.LockedUntil = true, newToken(), now.Add(q.opts.LockDuration)
 	e.due = e.LockedUntil
-	q.locks[t] = e
+	q.locks[e.Token] = e
+}
+
+// newToken returns a random UUID.
+func newToken() (t Token) {
+	binary.BigEndian.PutUint64(t[:], rand.Uint64())
+	binary.BigEndian.PutUint64(t[8:], rand.Uint64())
+	t[6], t[8] = t[6]&0x0f|0x40, t[8]&0x3f|0x80 // version 4
+	return t
 }
 
 func (q *Queue) unlock(e *entry) {
@@ -59,12 +65,10 @@ func (q *Queue) Settle(t Token, s Settlement) error {
 	if e == nil {
 		return ErrLockLost
 	}
-	for _, p := range s.Modify {
-		e.Extra = e.Extra.With(p.Key, p.Value)
-	}
+	q.modify(e, s.Modify)
 	q.unlock(e)
 	q.settle(e, s)
-	q.dispatch(now)
+	q.wake()
 	return nil
 }
 
@@ -109,18 +113,30 @@ func (q *Queue) failDelivery(e *entry) {
 	q.place(e)
 }
 
+// modify sets application properties.
+func (q *Queue) modify(e *entry, properties amqp.Map) {
+	if len(properties) == 0 {
+		return
+	}
+	q.bytes -= int64(e.Content.Size())
+	changed := *e.Content
+	for _, p := range properties {
+		changed.Application = changed.Application.With(p.Key, p.Value)
+	}
+	e.Content = &changed
+	q.bytes += int64(e.Content.Size())
+}
+
 // bury moves an entry to the dead-letter queue with its count, its number and the time it was enqueued. A dead letter
 // that is dead-lettered again stays where it is with the new reason.
 func (q *Queue) bury(e *entry, reason, description string) {
-	extra := e.Extra.With(ReasonProperty, reason).With(DescriptionProperty, description)
+	q.modify(e, amqp.Map{{Key: ReasonProperty, Value: reason}, {Key: DescriptionProperty, Value: description}})
 	if q.dead == nil {
-		e.Extra = extra
 		q.place(e)
 		return
 	}
-	q.totals.DeadLettered++
-	fresh := &entry{Message: e.Message, timerAt: -1, readyAt: -1}
-	fresh.State, fresh.Extra = Active, extra
+	fresh := &entry{Message: e.Message}
+	fresh.State = Active
 	q.remove(e)
 	q.dead.inter(fresh)
 }
@@ -130,9 +146,8 @@ func (q *Queue) inter(e *entry) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.totals.Sent++
-	q.log.add(e)
-	q.place(e)
-	q.dispatch(time.Now())
+	q.insert(e)
+	q.wake()
 }
 
 // Renew extends the lock by the queue's lock duration from now and returns its end, or ErrLockLost.

@@ -48,7 +48,7 @@ func (l *log) remove(e *entry) {
 		return
 	}
 	e.gone = true
-	e.Content, e.Extra = nil, nil
+	e.Content = nil
 	if l.gone++; l.gone > 32 && l.gone > len(l.all)/2 {
 		l.all = slices.Clip(slices.DeleteFunc(l.all, func(e *entry) bool { return e.gone }))
 		l.gone = 0

@@ -1,0 +1,96 @@
+package simtest
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"time"
+
+	"guestlist/pkg/bus/membus"
+	"guestlist/pkg/customhandler"
+	"guestlist/pkg/message"
+)
+
+// Broker is a broker in memory that hands its messages to handlers, as the Functions host does. Its clock is that of a
+// synctest bubble: nobody looks for messages all the time, so that time can jump to the next one.
+type Broker struct {
+	*membus.Bus
+	mu   sync.Mutex
+	bell chan struct{} // closed when something is sent
+}
+
+// NewBroker returns an empty broker. Locks last ten minutes, since nobody renews them.
+func NewBroker() *Broker {
+	return &Broker{Bus: membus.New(membus.Options{Lock: 10 * time.Minute}), bell: make(chan struct{})}
+}
+
+// Send implements bus.Sender.
+func (b *Broker) Send(ctx context.Context, msgs ...message.Message) error {
+	err := b.Bus.Send(ctx, msgs...)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	close(b.bell)
+	b.bell = make(chan struct{})
+	return err
+}
+
+// Serve hands the messages of a function's queue to a handler, as many at a time as the function works on, until ctx ends.
+func (b *Broker) Serve(ctx context.Context, h http.Handler, f customhandler.Function) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	places := make(chan struct{}, f.Limit)
+	for ctx.Err() == nil {
+		select {
+		case places <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		d, ok := b.Receive(f.Queue)
+		if !ok {
+			<-places
+			b.idle(ctx)
+			continue
+		}
+		wg.Go(func() {
+			defer func() { <-places }()
+			b.deliver(ctx, h, f.Name, d)
+		})
+	}
+}
+
+// idle waits until something is sent or due, but at least a moment.
+func (b *Broker) idle(ctx context.Context) {
+	b.mu.Lock()
+	bell := b.bell
+	b.mu.Unlock()
+	const moment = 100 * time.Millisecond
+	wait := time.Hour
+	if next, ok := b.Next(); ok {
+		wait = max(moment, time.Until(next))
+	}
+	select {
+	case <-bell:
+	case <-time.After(wait):
+	case <-ctx.Done():
+	}
+}
+
+func (b *Broker) deliver(ctx context.Context, h http.Handler, function string, d membus.Delivery) {
+	quoted := func(s string) string { b, _ := json.Marshal(s); return string(b) }
+	properties, _ := json.Marshal(d.Properties)
+	body, _ := json.Marshal(map[string]any{"Data": map[string]any{"msg": base64.StdEncoding.EncodeToString(d.Body)},
+		"Metadata": map[string]any{"LockToken": quoted(d.LockToken), "DeliveryCount": fmt.Sprint(d.Deliveries), "ApplicationProperties": string(properties)}})
+	req := httptest.NewRequestWithContext(ctx, http.MethodPost, "/"+function, bytes.NewReader(body))
+	res := httptest.NewRecorder()
+	h.ServeHTTP(res, req)
+	if res.Code == http.StatusOK {
+		_ = b.Complete(d.Queue, d.LockToken) // a dead letter is settled already
+	} else if ctx.Err() == nil {
+		_ = b.Abandon(d.Queue, d.LockToken)
+	}
+}
