@@ -7,6 +7,7 @@ import (
 	htmltemplate "html/template"
 	"net/url"
 	"strings"
+	"sync"
 	"text/template"
 )
 
@@ -48,24 +49,28 @@ type written struct {
 	html *htmltemplate.Template
 }
 
-var templates = func() map[string]written {
-	all := map[string]written{}
+// templates are read when the first mail of a language is written: a process that mails nobody starts without them.
+var templates = func() map[string]func() written {
+	all := map[string]func() written{}
 	for _, l := range Languages {
-		words := "content/" + l + ".tmpl"
-		all[l] = written{
-			text: template.Must(template.New(l).Option("missingkey=error").ParseFS(content, words, "content/mail.txt.tmpl")),
-			html: htmltemplate.Must(htmltemplate.New(l).Option("missingkey=error").ParseFS(content, words, "content/mail.html.tmpl")),
-		}
+		all[l] = sync.OnceValue(func() written {
+			words := "content/" + l + ".tmpl"
+			return written{
+				text: template.Must(template.New(l).Option("missingkey=error").ParseFS(content, words, "content/mail.txt.tmpl")),
+				html: htmltemplate.Must(htmltemplate.New(l).Option("missingkey=error").ParseFS(content, words, "content/mail.html.tmpl")),
+			}
+		})
 	}
 	return all
 }()
 
 // Write makes subject, plain text and HTML of a letter. It fails only for a language that is not one of [Languages].
 func (l Letter) Write() (subject, plain, html string, err error) {
-	w, ok := templates[l.Language]
+	read, ok := templates[l.Language]
 	if !ok {
 		return "", "", "", fmt.Errorf("no mail is written in language %q", l.Language)
 	}
+	w := read()
 	if l.Copy {
 		l.RedeemURL = ""
 	}

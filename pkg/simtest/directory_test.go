@@ -127,7 +127,7 @@ func (p *process) Invite(ctx context.Context, i invite.Invitation) (made invite.
 			p.users[i.Address] = fmt.Sprint("user-", len(p.users))
 			p.times = append(p.times, time.Now())
 		}
-		made.UserID = p.users[i.Address]
+		made = invite.Invited{UserID: p.users[i.Address], RedeemURL: fmt.Sprint("https://redeem.example/", p.posts[i.Address])}
 	})
 	if t, is := errors.AsType[*breaker.Trouble](err); is && t.Cause == breaker.Outage {
 		return invite.Invited{}, fmt.Errorf("%w: %w", invite.ErrUncertain, err)

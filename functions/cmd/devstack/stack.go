@@ -211,6 +211,7 @@ func (s *stack) settings(getenv func(string) string) map[string]string {
 		m["INVITE_RATE"], m["INVITE_CAP"] = "max", "none"
 		m["MAIL_PER_MINUTE"], m["MAIL_PER_DAY"], m["MAIL_RETRY"] = "max", "max", "2s"
 		m["PROBE_OUTAGE"], m["PROBE_REFUSAL"] = "10s", "20s"
+		m["MAIL_PER_MINUTE"], m["MAIL_PER_DAY"], m["MAIL_RETRY"] = "max", "max", "2s"
 	}
 	if s.limits != "on" {
 		m["WRITE_RATE"] = "max"

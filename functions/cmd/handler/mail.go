@@ -95,7 +95,7 @@ func (s *settings) limit(name string, otherwise int) int {
 func (w wiring) notify() (*notify.Step, error) {
 	t, err := w.transport()
 	return &notify.Step{Ledger: w.Ledger, Transport: t, Bus: w.Bus, Sender: w.mail.sender, Pace: w.mail.pace, Holder: crand.Text, Lease: w.lease,
-		Redeem: w.directory.redeem}, err
+		Redeem: w.redeem}, err
 }
 
 func (w wiring) transport() (notify.Transport, error) {
@@ -109,10 +109,16 @@ func (w wiring) transport() (notify.Transport, error) {
 	return smtpMail{client, w.mail.again}, err
 }
 
-// redeem makes a new redeem link for a guest who is there. What every guest would meet is waited for like a mail server that
-// is away: mails do not stop for the circuit breaker, since most of them ask nothing of Microsoft Graph.
-func (d directory) redeem(ctx context.Context, e ledger.Entry) (userID, url string, err error) {
-	made, err := d.Invite(ctx, invite.Invitation{Address: e.Address, DisplayName: e.DisplayName, RedirectURL: e.RedirectURL})
+// redeem makes a new redeem link for a guest who is there. It is an invitation to Microsoft Graph, so it waits its turn. What
+// every guest would meet is waited for like a mail server that is away: mails do not stop for the circuit breaker, since
+// most of them ask nothing of Microsoft Graph.
+func (w wiring) redeem(ctx context.Context, e ledger.Entry) (userID, url string, err error) {
+	turn, err := w.pacer.Invitation(ctx)
+	if err != nil {
+		return "", "", err
+	}
+	made, err := w.directory.Invite(ctx, invite.Invitation{Address: e.Address, DisplayName: e.DisplayName, RedirectURL: e.RedirectURL})
+	turn.Done(ctx, err)
 	if t, is := errors.AsType[*breaker.Trouble](err); is {
 		return "", "", &message.Later{After: 5 * time.Minute, Why: "no redeem link can be made now: " + t.Error(), Budget: mailPatience,
 			Spent: &message.Failure{Code: "mail.no-link", Text: "The guest's redeem link was lost, and for a day no new one could be made: " + t.Error() + ". Replay the row when Microsoft Graph takes invitations again."}}

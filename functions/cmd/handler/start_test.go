@@ -40,7 +40,7 @@ func start(b *testing.B, binary string) {
 	ln.Close()
 	// Services that refuse connections: set-up must not stand in the way of the first answer.
 	cmd := exec.Command(binary)
-	cmd.Env = []string{fmt.Sprintf("FUNCTIONS_CUSTOMHANDLER_PORT=%d", port),
+	cmd.Env = []string{fmt.Sprintf("FUNCTIONS_CUSTOMHANDLER_PORT=%d", port), "MAIL_FROM=c@contoso.example", "MAIL_SMTP=127.0.0.1:1",
 		"ServiceBus=Endpoint=sb://127.0.0.1:1;SharedAccessKeyName=k;SharedAccessKey=k;UseDevelopmentEmulator=true",
 		"Storage=AccountName=a;AccountKey=a2V5;BlobEndpoint=http://127.0.0.1:1/a;TableEndpoint=http://127.0.0.1:1/a"}
 	began := time.Now()

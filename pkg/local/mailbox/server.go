@@ -43,6 +43,7 @@ type Server struct {
 	faults   *faults
 	log      *slog.Logger
 	running  sync.WaitGroup
+	done     chan struct{}
 
 	mu          sync.Mutex
 	connections int
@@ -50,15 +51,14 @@ type Server struct {
 }
 
 const (
-	loopback    = "127.0.0.1:0"
-	maxMessage  = 10 << 20
-	ioTimeout   = 5 * time.Minute // RFC 5321, 4.5.3.2.7
-	shutTimeout = 5 * time.Second
+	loopback   = "127.0.0.1:0"
+	maxMessage = 10 << 20
+	ioTimeout  = 5 * time.Minute // RFC 5321, 4.5.3.2.7
 )
 
 // Serve starts a server. Close must be called.
 func Serve(c Config) (*Server, error) {
-	s := &Server{config: c, store: &store{}, open: map[*smtp.Conn]bool{}, log: c.Log, faults: &faults{rand: rand.New(rand.NewPCG(c.RandSeed, 1)), list: c.Faults}}
+	s := &Server{config: c, store: &store{}, open: map[*smtp.Conn]bool{}, done: make(chan struct{}), log: c.Log, faults: &faults{rand: rand.New(rand.NewPCG(c.RandSeed, 1)), list: c.Faults}}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -122,11 +122,22 @@ func (s *Server) secure(ln net.Listener) (net.Listener, error) {
 	return ln, nil
 }
 
-// Close stops the server. Connections are cut.
+// Close stops the server, once. Connections are cut.
 func (s *Server) Close() error {
+	close(s.done)
 	err := errors.Join(s.smtp.Close(), s.http.Close())
 	s.running.Wait()
 	return err
+}
+
+// pause waits, but not beyond the end of the server.
+func (s *Server) pause(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-s.done:
+	}
 }
 
 // SMTPAddr is host and port of SMTP.

@@ -90,7 +90,7 @@ func (s *session) Data(r io.Reader) error {
 	}
 	s.server.log.Info("fault after the data", slog.String("fault", f.Kind))
 	if f.Kind == Slow {
-		time.Sleep(time.Duration(f.Delay))
+		s.server.pause(time.Duration(f.Delay))
 		return nil
 	}
 	_ = s.conn.Conn().Close()
