@@ -94,6 +94,8 @@ type Tenant interface {
 // Options say what the installation is set up for.
 type Options struct {
 	MailMode string // own, microsoft, none
+	// Mailbox is the mailbox in Exchange Online that sends own mail, if one does.
+	Mailbox string
 	// Assignments is false where applications are not assigned, so that the permission for it is not needed.
 	Assignments bool
 }
@@ -114,6 +116,9 @@ func Examine(ctx context.Context, t Tenant, o Options) []Finding {
 		}
 		answers[p.trial] = t.Try(ctx, p.trial)
 		found = append(found, p.judge(answers[p.trial], who))
+	}
+	if o.Mailbox != "" {
+		found = append(found, mailbox(who, o.Mailbox))
 	}
 	found = append(found, excess(who)...)
 	found = append(found, invitations(ctx, t, answers[Invite]))

@@ -192,3 +192,17 @@ func TestPermissionsThatAreTooMany(t *testing.T) {
 		t.Errorf("%d findings, the worst %s", len(all), doctor.Worst(all))
 	}
 }
+
+func TestMailboxNeedsAPermission(t *testing.T) {
+	t.Parallel()
+	f := healthy()
+	options := doctor.Options{MailMode: "own", Mailbox: "invitations@contoso.example"}
+	got := find(t, doctor.Examine(t.Context(), f, options), "Mail.Send")
+	if got.State != doctor.Bad || !strings.Contains(got.Text, "invitations@contoso.example") || !strings.Contains(got.Next, "object-1") {
+		t.Errorf("without it: %+v", got)
+	}
+	f.who.Roles = append(f.who.Roles, "Mail.Send")
+	if got = find(t, doctor.Examine(t.Context(), f, options), "Mail.Send"); got.State != doctor.Good || got.Basis != doctor.Read {
+		t.Errorf("with it: %+v", got)
+	}
+}

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -91,6 +92,17 @@ func domain(ctx context.Context, t Tenant, o Options) Finding {
 		f.Next = "Make a domain of your own the primary one (with SPF, DKIM and DMARC), or invite fewer people a day."
 	default:
 		f.Text = fmt.Sprintf("%s. Microsoft sends invitations from it; SPF, DKIM and DMARC of that domain decide whether they arrive.", org.PrimaryDomain)
+	}
+	return f
+}
+
+// mailbox judges from the token whether own mail can leave: a mail as a trial would be a mail to somebody.
+func mailbox(who Caller, address string) Finding {
+	f := Finding{Check: "Mail.Send", State: Good, Basis: Read,
+		Text: "The token carries it. Only Exchange knows whether it covers " + address + "."}
+	if !slices.Contains(who.Roles, "Mail.Send") {
+		f.State, f.Text = Bad, "The token does not carry it, so no mail can be sent from "+address+"."
+		f.Next = fmt.Sprintf("Grant the application permission Mail.Send to enterprise app object ID %s, bounded to that mailbox, or set MAIL_SMTP instead.", known(who.ObjectID))
 	}
 	return f
 }

@@ -36,7 +36,7 @@ func examine(c *call, identity string) error {
 		return err
 	}
 	found := doctor.Examine(c.ctx, tenant{client}, doctor.Options{
-		MailMode: cmp.Or(c.setting("MAIL_MODE"), "own"), Assignments: c.setting("APP_ASSIGNMENT") != "off"})
+		MailMode: cmp.Or(c.setting("MAIL_MODE"), "own"), Assignments: c.setting("APP_ASSIGNMENT") != "off", Mailbox: c.setting("MAIL_MAILBOX")})
 	if c.ctx.Err() != nil {
 		return c.ctx.Err()
 	}
