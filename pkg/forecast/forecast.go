@@ -1,5 +1,5 @@
 // Package forecast says when an import will have ended, and what it is that takes the time: the slow start of new
-// invitations, the cap a day, Microsoft's limits, or an open circuit breaker. It is for people, and on the late side: it
+// invitations, the cap a day, Microsoft's limits, the mail provider's, or an open circuit breaker. It is for people, and on the late side: it
 // takes every guest for a new one, and most files have some who exist already.
 package forecast
 
@@ -29,6 +29,7 @@ const (
 	Throttled Cause = "throttled" // Microsoft Graph asked to slow down a moment ago
 	Ramp      Cause = "ramp"      // the slow start of new invitations
 	Cap       Cause = "cap"       // the cap of new invitations a day
+	Mail      Cause = "mail"      // the mail provider's limit, or mails that are still under way
 	Breaker   Cause = "breaker"   // the circuit breaker is open
 )
 
@@ -37,6 +38,7 @@ type Ledger interface {
 	Now(ctx context.Context) (time.Time, error)
 	Tenant(ctx context.Context) (ledger.Tenant, error)
 	Breaker(ctx context.Context) (ledger.Breaker, error)
+	MailPace(ctx context.Context) (ledger.MailPace, error)
 	ListImports(ctx context.Context, openOnly bool) iter.Seq2[ledger.Import, error]
 	Tally(ctx context.Context, importID string) (ledger.Tally, error)
 }
@@ -46,18 +48,23 @@ type Forecast struct {
 	now     time.Time
 	tenant  ledger.Tenant
 	breaker ledger.Breaker
+	mail    ledger.MailPace
 	open    map[string]ledger.Tally // by import, those with open guests
+	mailed  map[string]bool         // by import, whether Guestlist mails its guests
 }
 
 // Read reads what there is to know. Settings are those of a row that nobody has written yet.
 func Read(ctx context.Context, l Ledger, s pace.Settings) (*Forecast, error) {
-	f := &Forecast{open: map[string]ledger.Tally{}}
+	f := &Forecast{open: map[string]ledger.Tally{}, mailed: map[string]bool{}}
 	t, err := l.Tenant(ctx)
 	if err != nil {
 		return nil, err
 	}
 	f.tenant = s.Fill(t)
 	if f.breaker, err = l.Breaker(ctx); err != nil {
+		return nil, err
+	}
+	if f.mail, err = l.MailPace(ctx); err != nil {
 		return nil, err
 	}
 	if f.now, err = l.Now(ctx); err != nil {
@@ -75,7 +82,7 @@ func Read(ctx context.Context, l Ledger, s pace.Settings) (*Forecast, error) {
 			return nil, fmt.Errorf("tally of import %s: %w", i.ID, err)
 		}
 		if tally.Open > 0 {
-			f.open[i.ID] = tally
+			f.open[i.ID], f.mailed[i.ID] = tally, i.MailMode == "own"
 		}
 	}
 	return f, nil
@@ -87,11 +94,21 @@ func (f *Forecast) Import(id string) (Expectation, bool) {
 	if !ok {
 		return Expectation{}, false
 	}
-	return f.expect(id, toInvite(t), t.TargetsSent), true
+	e := f.expect(id, toInvite(t), t.TargetsSent)
+	if f.mailed[id] && !f.breaker.Open {
+		e = f.withMails(id, t, e)
+	}
+	return e, true
 }
 
 // Guests returns what to expect of an import that is still to come, of so many guests.
-func (f *Forecast) Guests(n int) Expectation { return f.expect("", n, 0) }
+func (f *Forecast) Guests(n int) Expectation {
+	e := f.expect("", n, 0)
+	if !f.breaker.Open {
+		e = f.withMails("", ledger.Tally{InvitePlanned: n, Open: n}, e)
+	}
+	return e
+}
 
 // toInvite returns how many invitations of an import are open.
 func toInvite(t ledger.Tally) int {

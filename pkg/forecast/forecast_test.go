@@ -30,12 +30,32 @@ func newWorld(t *testing.T, s pace.Settings) *world {
 
 func (w *world) add(id string, state ledger.ImportState, guests int) {
 	w.t.Helper()
-	if _, _, err := w.CreateImport(w.t.Context(), ledger.Import{ID: id, State: state, Revision: 1}); err != nil {
+	w.create(ledger.Import{ID: id, State: state, Revision: 1}, guests, ledger.Entry{Invite: ledger.Step{State: ledger.Planned}})
+}
+
+// addMailed adds an import whose invitations are in a state and whose mails are still to come.
+func (w *world) addMailed(id, mode string, guests int, invite ledger.State) {
+	w.t.Helper()
+	w.create(ledger.Import{ID: id, State: ledger.Running, Revision: 1, MailMode: mode}, guests,
+		ledger.Entry{Invite: ledger.Step{State: invite}, Notify: ledger.Step{State: ledger.Planned}})
+}
+
+func (w *world) mails(p ledger.MailPace) {
+	w.t.Helper()
+	if _, err := w.UpdateMailPace(w.t.Context(), func(row *ledger.MailPace, _ time.Time) error { *row = p; return nil }); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) create(i ledger.Import, guests int, like ledger.Entry) {
+	w.t.Helper()
+	if _, _, err := w.CreateImport(w.t.Context(), i); err != nil {
 		w.t.Fatal(err)
 	}
 	all := make([]ledger.Entry, guests)
 	for n := range all {
-		all[n] = ledger.Entry{Import: id, Guest: message.GuestKey(fmt.Sprint(n)), Invite: ledger.Step{State: ledger.Planned}}
+		all[n] = like
+		all[n].Import, all[n].Guest = i.ID, message.GuestKey(fmt.Sprint(n))
 	}
 	if _, err := w.InsertEntries(w.t.Context(), all); err != nil {
 		w.t.Fatal(err)
@@ -154,4 +174,56 @@ func TestLedgerErrorsAreNoForecast(t *testing.T) {
 	if _, err := forecast.Read(t.Context(), broken{w}, fast); !errors.Is(err, errLedger) {
 		t.Errorf("error %v", err)
 	}
+}
+
+// TestMails: where the mail provider takes less than the directory, the mails are what lasts.
+func TestMails(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		mode   string
+		pace   ledger.MailPace
+		guests int
+		want   time.Duration
+		cause  forecast.Cause
+		says   string
+	}{
+		{"a limit a minute", "own", ledger.MailPace{PerMinute: 30}, 3000, 100 * time.Minute, forecast.Mail, "30 mails a minute"},
+		{"a limit a day", "own", ledger.MailPace{PerMinute: 30, PerDay: 1000, Day: noon.Add(-12 * time.Hour), Count: 400}, 1200, 12*time.Hour + 20*time.Minute, forecast.Mail, "1000 mails a day"},
+		{"yesterday's count", "own", ledger.MailPace{PerMinute: 30, PerDay: 1000, Day: noon.Add(-36 * time.Hour), Count: 400}, 900, 30 * time.Minute, forecast.Mail, "30 mails a minute"},
+		{"limits that are unknown", "own", ledger.MailPace{}, 10_000, 536 * time.Second, forecast.Limit, "writes a second"},
+		{"mailed by Microsoft", "microsoft", ledger.MailPace{PerMinute: 30}, 10_000, 536 * time.Second, forecast.Limit, "writes a second"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, fast)
+			w.mails(c.pace)
+			w.addMailed("a", c.mode, c.guests, ledger.Planned)
+			e, _ := w.read().Import("a")
+			after(t, e, c.want, c.cause, c.says)
+		})
+	}
+}
+
+// TestOnlyMailsAreLeft: what is put off is not the directory's doing.
+func TestOnlyMailsAreLeft(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fast)
+	w.addMailed("a", "own", 3, ledger.Ended)
+	e, ok := w.read().Import("a")
+	if !ok {
+		t.Fatal("nothing is expected of guests whose mail is under way")
+	}
+	after(t, e, 0, forecast.Mail, "mails are under way")
+}
+
+func TestMailsAreShared(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fast)
+	w.mails(ledger.MailPace{PerMinute: 30})
+	w.addMailed("small", "own", 60, ledger.Planned)
+	w.addMailed("big", "own", 600, ledger.Planned)
+	e, _ := w.read().Import("small")
+	after(t, e, 4*time.Minute, forecast.Mail, "shared with 1 other import")
+	after(t, w.read().Guests(30), 3*time.Minute, forecast.Mail, "shared with 2 other imports")
 }

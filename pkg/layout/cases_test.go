@@ -222,6 +222,19 @@ var brokenCases = map[string]brokenCase{
 		},
 	},
 
+	"decisions of one number": {
+		"decisions have one number each",
+		map[string]string{
+			"docs/decisions/0003-a.md": "# 3. Words\n",
+			"docs/decisions/0003-b.md": "# 3. Other words\n",
+			"docs/decisions/0004-c.md": "# 5. Words\n",
+		},
+		[]string{
+			"docs/decisions/0003-b.md: has the number of 0003-a.md",
+			"docs/decisions/0004-c.md: needs a name NUMBER-words.md and a title \"# NUMBER. Words\" of the same number",
+		},
+	},
+
 	"paths of one machine": {
 		"no file knows the machine it comes of",
 		map[string]string{

@@ -109,3 +109,26 @@ func makeTargets(t *tree) map[string]bool {
 	}
 	return found
 }
+
+var decision = regexp.MustCompile(`^(?:docs/decisions/)0*(\d+)-[a-z0-9-]+\.md$`)
+
+// decisionsAreNumbered checks that each decision has a number of its own, the same in its name and in its title.
+func decisionsAreNumbered(t *tree) (p problems) {
+	first := map[string]string{}
+	for _, page := range t.files {
+		if !under(page, "docs/decisions") {
+			continue
+		}
+		m := decision.FindStringSubmatch(page)
+		text, err := fs.ReadFile(t.fsys, page)
+		if m == nil || err != nil || !strings.HasPrefix(string(text), "# "+m[1]+". ") {
+			p.add(page, "needs a name NUMBER-words.md and a title \"# NUMBER. Words\" of the same number")
+			continue
+		}
+		if other := first[m[1]]; other != "" {
+			p.add(page, "has the number of %s", path.Base(other))
+		}
+		first[m[1]] = page
+	}
+	return p
+}

@@ -21,6 +21,7 @@ var houseRules = map[string]func(*tree) problems{
 	"packages say what they do":             comments,
 	"functions, folders and routes agree":   functionsAreRouted,
 	"docs name what exists":                 docsNameWhatExists,
+	"decisions have one number each":        decisionsAreNumbered,
 	"no file knows the machine it comes of": machinePaths,
 }
 

@@ -85,6 +85,7 @@ func (p Pace) book(row *ledger.MailPace, now time.Time) time.Duration {
 		row.Day, row.Count = day, 0
 	}
 	row.Count++
+	row.PerMinute, row.PerDay = p.PerMinute, p.PerDay
 	if p.PerMinute <= 0 {
 		return 0
 	}

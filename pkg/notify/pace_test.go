@@ -39,6 +39,9 @@ func TestPace(t *testing.T) {
 	if len(waited) == 0 {
 		t.Error("nobody was put off until the next day")
 	}
+	if row, err := w.ledger.MailPace(t.Context()); err != nil || row.PerMinute != 30 || row.PerDay != 100 {
+		t.Errorf("row %+v, error %v: whoever forecasts does not know the limits", row, err)
+	}
 }
 
 func TestRepeatedWaitsGrow(t *testing.T) {

@@ -133,9 +133,12 @@ func (s *Step) record(ctx context.Context, m message.Message, end ending) error 
 		return ledger.Unreachable(err)
 	}
 	return s.update(ctx, m, func(e *ledger.Entry) error {
-		if e.Notify.State == ledger.Ended || e.Notify.Generation != m.Generation {
-			return ledger.ErrUnchanged // cancelled, replayed, or raised by the last target: that message finds the mail sent
-		}
+		switch {
+		case e.Notify.State == ledger.Ended: // cancelled
+			return ledger.ErrUnchanged
+		case e.Notify.Generation != m.Generation && !end.mine: // replayed, or raised by the last target: that message looks anew
+			return ledger.ErrUnchanged
+		} // the mail that went ends the step of whatever generation: the next message would send the copy again
 		if end.outcome == ledger.Done && e.Invite.Outcome == ledger.Already {
 			end.outcome = ledger.Already // the mail of another import's invitation: this one brought the guest nothing new
 		}

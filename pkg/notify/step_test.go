@@ -182,6 +182,38 @@ func TestCopyHasNoLink(t *testing.T) {
 	}
 }
 
+// TestTargetEndsWhileMailing: the last target asks for the mail anew while it is being sent. The message that sent it ends the
+// step, so that the next one does not send the copy again.
+func TestTargetEndsWhileMailing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first := w.plan("a", func(e *ledger.Entry) { e.CC = "boss@contoso.example" })
+	w.server.answer = func(n int, _ notify.Mail) (error, bool) {
+		if n > 1 {
+			return nil, false
+		}
+		_, _, err := w.ledger.UpdateEntry(t.Context(), "a", guest, func(e *ledger.Entry) error {
+			e.Notify.Generation++
+			e.Notify.Send(w.now)
+			return nil
+		})
+		return err, false
+	}
+	second := first
+	second.Generation++
+	for _, m := range []message.Message{first, second} {
+		if err := w.settle(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if step := w.entry("a").Notify; step.State != ledger.Ended || step.Outcome != ledger.Done || step.Generation != second.Generation {
+		t.Errorf("step %+v", step)
+	}
+	if len(w.server.to(address)) != 1 || len(w.server.to("boss@contoso.example")) != 1 {
+		t.Errorf("taken: %v", w.server.taken)
+	}
+}
+
 func TestNothingToMail(t *testing.T) {
 	t.Parallel()
 	for code, change := range map[string]func(*ledger.Guest){

@@ -15,12 +15,12 @@ const browseLimit = 1000
 
 // Letter is a dead letter with what the ledger knows about it.
 type Letter struct {
-	bus.DeadLetter
-	Source  string         // of the import
-	File    string         // path of the upload
-	Address string         // of the guest
-	Lines   []int          // of the upload
-	Target  *ledger.Target // what could not be granted; nil for other steps
+	bus.DeadLetter                // Reason and Description are the ledger's where it has them
+	Source         string         // of the import
+	File           string         // path of the upload
+	Address        string         // of the guest
+	Lines          []int          // of the upload
+	Target         *ledger.Target // what could not be granted; nil for other steps
 }
 
 // List returns the dead letters of all queues, oldest first per queue; of one import only if importID is not empty.
@@ -103,7 +103,11 @@ func (r *Replay) describeStep(ctx context.Context, l Letter) (Letter, bool, erro
 	if m.Kind == message.Assign {
 		l.Target = &e.Targets[m.Target]
 	}
-	return l, s.Generation > m.Generation || s.State != ledger.Ended || s.Outcome != ledger.Failed, nil
+	past := s.Generation > m.Generation || s.State != ledger.Ended || s.Outcome != ledger.Failed
+	if !past && s.Code != "" { // a step may record another code than the letter's: replays select by the ledger's
+		l.Reason, l.Description = s.Code, s.Text
+	}
+	return l, past, nil
 }
 
 // Tidy completes the dead letters whose step was replayed, ended well or was purged. It returns how many. Others are left

@@ -47,7 +47,7 @@ func TestListDescribesDeadLetters(t *testing.T) {
 	}
 	l := all[2]
 	if l.Queue != message.Assignments || l.Source != "partners" || l.File != "in/a.csv" || l.Address != "guest1@partner.example" ||
-		!slices.Equal(l.Lines, []int{3}) || l.Reason != "some.code" || l.Description != "Some text." {
+		!slices.Equal(l.Lines, []int{3}) || l.Reason != gone.Code || l.Description != gone.Text {
 		t.Errorf("letter %+v", l)
 	}
 	if diff := gocmp.Diff(&target, l.Target); diff != "" {
@@ -58,6 +58,24 @@ func TestListDescribesDeadLetters(t *testing.T) {
 	}
 	if got := w.list("b"); len(got) != 1 || got[0].Address != "guest2@partner.example" {
 		t.Errorf("of import b: %+v", got)
+	}
+}
+
+// TestListedCodesReplay: the code that the list shows is one that a replay can be told to select by.
+func TestListedCodesReplay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.imports("a", guest(0, done(), done()))
+	w.change("a", 0, func(e *ledger.Entry) {
+		e.Notify = failed(&message.Failure{Code: "mail.failed", Text: "The mail could not be sent (attempts.exhausted)."})
+	})
+	w.bury(message.Message{Kind: message.Notify, Import: "a", Guest: guestOf(0), Generation: 1, Attempt: 10})
+	all := w.list("a")
+	if len(all) != 1 || all[0].Reason != "mail.failed" {
+		t.Fatalf("letters %+v", all)
+	}
+	if _, sent := w.run(replay.Selection{Import: "a", Code: all[0].Reason}); len(sent) != 1 {
+		t.Errorf("sent %v", sent)
 	}
 }
 

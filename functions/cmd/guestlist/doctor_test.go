@@ -42,6 +42,7 @@ func TestDoctor(t *testing.T) {
 	}{
 		"the least":          {needed, entra.Settings{}, nil, exitDone},
 		"settings readable":  {needed + " Organization.Read.All Policy.Read.All", entra.Settings{AllowInvitesFrom: "adminsGuestInvitersAndAllMembers"}, map[string]string{"MAIL_MODE": "microsoft"}, exitDone},
+		"own mail":           {needed + " Organization.Read.All", entra.Settings{}, nil, exitDone},
 		"no app assignments": {strings.Replace(needed, "AppRoleAssignment.ReadWrite.All", "", 1), entra.Settings{}, map[string]string{"APP_ASSIGNMENT": "off", "MAIL_MODE": "none"}, exitDone},
 		"too little":         {"User.Read.All", entra.Settings{}, nil, exitFailed},
 		"blocked":            {needed + " Policy.Read.All", entra.Settings{Invitations: "blocked"}, nil, exitFailed},

@@ -27,8 +27,9 @@ const (
 )
 
 // TestNobodyElseIsGivenAccess imports people into random directories, in which they are known in every way that an account
-// can be: the outcome is what DESIGN 7 says, and nothing is given to any other account. Every second directory also loses
-// answers and refuses requests at random. Then it imports them again, changes the directory, and imports them a third time.
+// can be: who counts as the guest ends well, everybody else as pkg/graph promises, and nothing is given to any other account.
+// Every second directory also loses answers and refuses requests at random. Then it imports them again, changes the
+// directory, and imports them a third time.
 func TestNobodyElseIsGivenAccess(t *testing.T) {
 	t.Parallel()
 	seeds := []uint64{*directorySeed}

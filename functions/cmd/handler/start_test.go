@@ -12,7 +12,7 @@ import (
 )
 
 // BenchmarkStart starts the deployed binary, stripped, and waits for its first answer, as the Functions host does. It
-// reports the median start and the size of the binary; DESIGN's budgets are 50 ms and 25 MB.
+// reports the median start and the size of the binary; the budgets are 50 ms and 25 MB.
 func BenchmarkStart(b *testing.B) {
 	binary := filepath.Join(b.TempDir(), "handler")
 	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", binary, ".")
