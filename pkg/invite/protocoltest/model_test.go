@@ -1,0 +1,36 @@
+package protocoltest_test
+
+import (
+	"testing"
+	"time"
+)
+
+// settings are the worlds that are searched, each with the faults it may have.
+var settings = map[string]rules{
+	"Microsoft's mail":           {modes: [2]mode{microsoft, microsoft}},
+	"own mail":                   {modes: [2]mode{own, own}},
+	"own mail, then Microsoft's": {modes: [2]mode{own, microsoft}},
+	"no mail, then own":          {modes: [2]mode{none, own}},
+	"a guest of the directory":   {modes: [2]mode{own, microsoft}, existing: true},
+}
+
+// faulty gives a setting its faults: two crashes, and one each of the others, total of them together.
+func (r rules) faulty(total uint8) rules {
+	r.may, r.mayTotal = [faults]uint8{crash: 2, lost: 1, refused: 1, twice: 1, stall: 1}, total
+	return r
+}
+
+func TestEveryOrderKeepsThePromises(t *testing.T) {
+	t.Parallel()
+	for name, r := range settings {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			start := time.Now()
+			f := r.faulty(2).search(r.faulty(2).start(), nil)
+			if f.broken != "" {
+				t.Errorf("broken: %s\n%s\n%+v", f.broken, written(f.trace()), f.last())
+			}
+			t.Logf("%d states, %d steps without a fault, %s", len(f.states), len(f.edges), time.Since(start).Round(time.Millisecond))
+		})
+	}
+}
