@@ -34,6 +34,7 @@ type action struct {
 	Import uint8
 	Kind   kind
 	Slow   bool // the user it makes is hidden for a while
+	Mails  bool // the late POST asks for Microsoft's mail
 	Fault  fault
 	Faulty bool
 }
@@ -97,7 +98,7 @@ func (r rules) start() state {
 func (r rules) next(s state, emit func(action, state)) {
 	r.tick(s, emit)
 	if s.Air.On {
-		r.land(s, action{Worker: -1, Way: arrives}, s.Air.Mail, func(a action, n state) { n.Air = request{}; emit(a, n) })
+		r.land(s, action{Worker: -1, Way: arrives, Mails: s.Air.Mail}, s.Air.Mail, func(a action, n state) { n.Air = request{}; emit(a, n) })
 	}
 	for k := range s.Ready {
 		for i := range s.Ready[k] {
