@@ -163,14 +163,19 @@ func abstractLetter(s ledger.Step) letter {
 	return ours
 }
 
-// replay has the real code do all steps, and compares after each.
-func replay(t *testing.T, r rules, from state, steps []action) bool {
+// replay has the real code do all steps, and compares after each. The promises are checked too: a walk has more faults than
+// the search.
+func replay(t *testing.T, r rules, steps []action) bool {
 	t.Helper()
 	w := newReal(t, r)
 	defer w.kill()
-	s := from
+	s := r.start()
 	for i, a := range steps {
 		s = r.after(t, s, a)
+		if broken := r.breaks(s); broken != "" {
+			t.Errorf("broken: %s\n%s", broken, written(steps[:i+1]))
+			return false
+		}
 		if differs := w.does(a, s); differs != "" {
 			t.Errorf("after step %d the real code (+) is not where the model (-) is:\n%s\n%s", i+1, written(steps[:i+1]), differs)
 			return false
@@ -278,9 +283,12 @@ func TestRealCodeFollowsTheScenarios(t *testing.T) {
 				t.Fatalf("the model does not come there and to its end: %q, %+v", to.broken, last)
 			}
 			steps = append(steps, on.trace()...)
-			if replay(t, r, r.start(), steps) {
-				e := on.last()
-				t.Logf("%d steps; %d user, %d mails by Microsoft, %d of ours, import A %d, B %d\n%s", len(steps), e.Users, e.ByMicrosoft, e.Ours,
+			e := on.last()
+			if broken := r.breaks(e); broken != "" {
+				t.Errorf("broken: %s", broken)
+			}
+			if replay(t, r, steps) {
+				t.Logf("%d steps: users %d, mails by Microsoft %d, by us %d, import A %s, import B %s\n%s", len(steps), e.Users, e.ByMicrosoft, e.Ours,
 					e.Entries[0].Outcome, e.Entries[1].Outcome, written(steps))
 			}
 		})
@@ -296,16 +304,15 @@ func TestRealCodeFollowsRandomWalks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := settings[name].faulty(5)
-			steps, ended := 0, 0
+			steps := 0
 			for seed := range uint64(walks) {
 				way := r.walk(rand.New(rand.NewPCG(seed, uint64(i))))
-				if !replay(t, r, r.start(), way) {
+				if !replay(t, r, way) {
 					t.Fatalf("seed %d", seed)
 				}
 				steps += len(way)
-				ended++
 			}
-			t.Logf("%d walks to the end, %d steps", ended, steps)
+			t.Logf("%d walks to the end, %d steps", walks, steps)
 		})
 	}
 }

@@ -18,7 +18,7 @@ type found struct {
 
 // search goes breadth first from a state until a promise is broken or all is seen. until, where given, ends it early.
 func (r rules) search(from state, until func(state, action, state) bool) *found {
-	f := &found{number: map[state]int32{from.key(): 0}, states: []state{from}, parent: []int32{-1}, via: []action{{}}}
+	f := &found{number: map[state]int32{r.key(from): 0}, states: []state{from}, parent: []int32{-1}, via: []action{{}}}
 	for at := 0; at < len(f.states); at++ {
 		stop := false
 		s := f.states[at]
@@ -38,7 +38,7 @@ func (r rules) search(from state, until func(state, action, state) bool) *found 
 
 // add notes one step; true ends the search, with the step's end as the last state.
 func (f *found) add(r rules, from int32, a action, n state, goal bool) bool {
-	key := n.key()
+	key := r.key(n)
 	at, seen := f.number[key]
 	if !seen || goal {
 		at = int32(len(f.states))
@@ -101,22 +101,4 @@ func written(steps []action) string {
 		fmt.Fprintf(&b, "%3d  %s\n", i+1, a)
 	}
 	return b.String()
-}
-
-// key is the same for states that differ only in which worker is which, or in what a worker knows that it can no longer
-// write.
-func (s state) key() state {
-	for i := range s.Workers {
-		if w := &s.Workers[i]; w.At == release && !w.Fresh {
-			*w = worker{At: release, Kind: w.Kind, Import: w.Import}
-		}
-	}
-	if a, b := s.Workers[0], s.Workers[1]; a.rank() > b.rank() {
-		s.Workers[0], s.Workers[1] = b, a
-	}
-	return s
-}
-
-func (w worker) rank() int {
-	return ((int(w.At)*2+int(w.Kind))*2+int(w.Import))*8 + int(w.Mine.Left)
 }

@@ -123,6 +123,8 @@ const (
 	already
 )
 
+func (o outcome) String() string { return [...]string{"open", "done", "already"}[o] }
+
 type notice uint8
 
 const (
