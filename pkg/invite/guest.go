@@ -35,7 +35,8 @@ type claim struct {
 }
 
 // resolve fills in the guest's user id. What it learns is written when the lease is given back; only "posting" is written
-// before, because it must be known to all before the POST.
+// before, because it must be known to all before the POST. An uncertain POST is waited for if it may have mailed, or if
+// this one will: who is found after a POST that mails counts as mailed by it.
 func (c *claim) resolve(ctx context.Context) error {
 	now, err := c.Ledger.Now(ctx)
 	if err != nil {
@@ -56,7 +57,7 @@ func (c *claim) resolve(ctx context.Context) error {
 		c.found(id, now)
 		return nil
 	case c.guest.Invite == ledger.InvitePosting:
-		if wait := c.guest.Since.Add(c.UncertainWait).Sub(now); wait > 0 && c.guest.Mode == Microsoft {
+		if wait := c.guest.Since.Add(c.UncertainWait).Sub(now); wait > 0 && (c.guest.Mode == Microsoft || c.mode() == Microsoft) {
 			return uncertain(wait, c.UncertainWait)
 		}
 	}
@@ -123,6 +124,7 @@ func (c *claim) invite(ctx context.Context, by string) error {
 	if left := c.guest.Until.Sub(now); left < c.Lease/2 {
 		return &message.Later{After: time.Second, Why: "too little of the lease was left to invite"}
 	}
+	before := c.guest
 	c.guest.Invite, c.guest.Since, c.guest.Mode, c.guest.InvitedBy = ledger.InvitePosting, now, c.mode(), by
 	if err := c.save(ctx); err != nil {
 		return err
@@ -131,7 +133,7 @@ func (c *claim) invite(ctx context.Context, by string) error {
 	defer cancel()
 	made, err := c.Directory.Invite(limited, c.invitation())
 	turn.Done(ctx, err)
-	return c.posted(ctx, made, err)
+	return c.posted(ctx, made, err, before)
 }
 
 func (c *claim) invitation() Invitation {
@@ -140,8 +142,9 @@ func (c *claim) invitation() Invitation {
 		Language: e.Language, Mail: c.mode() == Microsoft}
 }
 
-// posted notes the result of the POST.
-func (c *claim) posted(ctx context.Context, made Invited, failed error) error {
+// posted notes the result of the POST. One that certainly did nothing leaves what was known before it: an earlier one may
+// have made the guest all the same.
+func (c *claim) posted(ctx context.Context, made Invited, failed error, before ledger.Guest) error {
 	switch {
 	case failed == nil:
 		slog.InfoContext(ctx, "guest invited", slog.String("user_id", made.UserID))
@@ -156,7 +159,7 @@ func (c *claim) posted(ctx context.Context, made Invited, failed error) error {
 	case errors.Is(failed, ErrUncertain):
 		return failed // without Microsoft's mail a second POST mails nobody
 	}
-	c.guest.Invite, c.guest.Since, c.guest.Mode, c.guest.InvitedBy = ledger.InviteNone, time.Time{}, "", ""
+	c.guest.Invite, c.guest.Since, c.guest.Mode, c.guest.InvitedBy = before.Invite, before.Since, before.Mode, before.InvitedBy
 	return failed
 }
 

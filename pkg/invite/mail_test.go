@@ -128,6 +128,54 @@ func TestTheImportThatInvitedStaysIt(t *testing.T) {
 	}
 }
 
+// TestRefusalKeepsAnEarlierInvitation loses the first answer; the second POST, for the link, is throttled. The guest is one
+// whom we invited all the same, and gets the mail.
+func TestRefusalKeepsAnEarlierInvitation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.dir.lost = func(n int) bool { return n == 1 }
+	w.dir.err = func(n int) error {
+		if n == 2 {
+			return &message.Later{After: 7 * time.Second, Why: "throttled"}
+		}
+		return nil
+	}
+	if err := w.settle(w.planOwn("a", 0)); err != nil {
+		t.Fatal(err)
+	}
+	g, e := w.row(t), w.entry("a")
+	if g.Invite != ledger.Invited || g.RedeemURL == "" || e.Invite.Outcome != ledger.Done || w.sent(message.Notify) != 1 {
+		t.Errorf("row %+v, entry %+v, sent %v; want a guest who is invited and mailed", g, e, w.bus.Sent())
+	}
+}
+
+// TestMicrosoftsMailWaitsForAnInvitationWithoutOne loses the answer to an invitation that mails nobody, then kills the
+// import with Microsoft's mail at each of its acts. Where it has not come to its POST, the guest is still to be mailed by us.
+func TestMicrosoftsMailWaitsForAnInvitationWithoutOne(t *testing.T) {
+	t.Parallel()
+	for points := 0; ; points++ {
+		w := newWorld(t)
+		w.dir.lost = func(n int) bool { return n == 1 }
+		a, b := w.planOwn("a", 0), w.plan("b", 0)
+		if err := w.deliver(a); err == nil {
+			t.Fatal("a lost answer is no success")
+		}
+		w.process.DieAt(points)
+		if _ = w.deliver(b); !w.process.Died() {
+			break
+		}
+		w.now = w.now.Add(time.Hour)
+		for _, m := range []message.Message{b, a} {
+			if err := w.settle(m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if g := w.row(t); w.dir.users != 1 || w.dir.mails > 1 || w.sent(message.Notify) == 0 || g.Mail == ledger.MailSent && w.dir.mails == 0 {
+			t.Errorf("crash at point %d: %d users, %d mails by Microsoft, row %+v, sent %v", points, w.dir.users, w.dir.mails, g, w.bus.Sent())
+		}
+	}
+}
+
 // TestSourceDecidesWhoMails lets an entry say otherwise than the installation.
 func TestSourceDecidesWhoMails(t *testing.T) {
 	t.Parallel()

@@ -1,0 +1,330 @@
+package protocoltest_test
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"guestlist/pkg/crashtest"
+	"guestlist/pkg/invite"
+	"guestlist/pkg/ledger"
+	"guestlist/pkg/message"
+)
+
+// waits names what the real code is about to do where a worker of the model is.
+var waits = map[op][]string{idle: {""}, claim: {"claim"}, clock: {"now"}, find: {"find"}, check: {"now"}, mark: {"save"}, keep: {"save"},
+	promise: {"save"}, post: {"post"}, redeem: {"redeem"}, mail: {"mail"}, release: {"release"}, record: {"now"}, follow: {"", "update", "send"}}
+
+// does has the real code do a step of the model, and returns how the two differ after it; "" if they agree.
+func (w *real) does(a action, after state) string {
+	switch {
+	case a.Way == tick:
+		w.ticks.Add(1)
+	case a.Way == arrives:
+		w.land(a.Mails, a.Slow)
+	case a.Way == taken:
+		w.takes(a)
+	case a.Way == copied || a.Way == stood:
+	default:
+		w.acts(a)
+	}
+	for i := range w.workers {
+		at := ""
+		if b := w.workers[i]; b != nil {
+			if after.Workers[i].At == idle {
+				b.drain()
+			}
+			at = b.at
+		}
+		if want := waits[after.Workers[i].At]; !slices.Contains(want, at) {
+			return fmt.Sprintf("worker %d is about to do %q, in the model one of %q", i+1, at, want)
+		}
+	}
+	return cmp.Diff(w.modelled(after), w.seen(after))
+}
+
+func (w *real) takes(a action) {
+	k := message.Invite
+	if a.Kind == notifying {
+		k = message.Notify
+	}
+	b := w.start(message.Message{Kind: k, Import: importIDs[a.Import], Guest: guest, Generation: 1, Attempt: 1})
+	for b.at == "entry" || b.at == "row" {
+		b.step(order{})
+	}
+	w.workers[a.Worker] = b
+}
+
+func (w *real) acts(a action) {
+	b := w.workers[a.Worker]
+	switch {
+	case b.at == "": // it had nothing to send, so it is through
+	case a.Way == died:
+		b.step(order{die: true})
+		if !errors.Is(b.err, crashtest.ErrCrash) {
+			w.t.Errorf("killed, and came to %v", b.err)
+		}
+	case a.Op == record:
+		b.step(order{})
+		b.step(order{})
+	case a.Op == follow:
+		b.drain()
+	default:
+		b.step(order{way: a.Way, slow: a.Slow})
+	}
+}
+
+// drain lets an actor come to its end, if all that it has left to do is to read, or to send again.
+func (a *actor) drain() {
+	for a.at == "now" || a.at == "update" || a.at == "send" {
+		a.step(order{})
+	}
+}
+
+// view is what model and real code have to agree on.
+type view struct {
+	Row                      row
+	Users, ByMicrosoft, Ours int
+	IDs                      int
+	Entries                  [2]entry
+}
+
+func (w *real) modelled(s state) view {
+	v := view{Row: s.Row, Users: int(s.Users), ByMicrosoft: int(s.ByMicrosoft), Ours: int(s.Ours), Entries: s.Entries}
+	if s.Ours > 0 {
+		v.IDs = 1
+	}
+	return v
+}
+
+func (w *real) seen(s state) view {
+	v := view{Users: w.users, ByMicrosoft: w.byMicrosoft, Ours: len(w.ours)}
+	ids := map[string]bool{}
+	for _, id := range w.ours {
+		ids[id] = true
+	}
+	v.IDs = len(ids)
+	g, err := w.ledger.Guest(w.t.Context(), guest)
+	if err == nil {
+		v.Row = w.abstract(g, s.Row.MailID)
+	}
+	for i, id := range importIDs {
+		e, err := w.ledger.Entry(w.t.Context(), id, guest)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		v.Entries[i] = abstractEntry(e)
+	}
+	return v
+}
+
+// abstract returns a row as the model sees it. A Message-ID of ours tells nothing of the import: id is what to call it.
+func (w *real) abstract(g ledger.Guest, id who) row {
+	by := map[string]who{"": nobody, "a": importA, "b": importB, invite.Microsoft: byMicrosoft}
+	r := row{User: g.UserID != "", Mode: mode(slices.Index(modeNames[:], g.Mode)), By: by[g.InvitedBy], MailedBy: by[g.MailedBy], Repeats: uint8(g.MailRepeats),
+		URL: g.RedeemURL != "", MailID: by[g.MailID]}
+	if g.MailID != "" && g.MailID != invite.Microsoft {
+		r.MailID = id
+	}
+	r.Invite = map[ledger.InviteState]invitation{ledger.InviteNone: inviteNone, ledger.InvitePosting: posting, ledger.Invited: invited}[g.Invite]
+	r.Mail = map[ledger.MailState]mailing{ledger.MailNone: mailNone, ledger.MailSending: sending, ledger.MailSent: sent}[g.Mail]
+	if r.Invite == posting {
+		r.Age = uint8(min(w.now().Sub(g.Since)/tickOf, bound))
+	}
+	if g.Holder != "" {
+		r.Left = uint8(max(g.Until.Sub(w.now())/tickOf, 0))
+	}
+	return r
+}
+
+func abstractEntry(e ledger.Entry) entry {
+	return entry{Ended: e.Invite.State == ledger.Ended, User: e.UserID != "",
+		Outcome: map[ledger.Outcome]outcome{ledger.None: noOutcome, ledger.Done: done, ledger.Already: already}[e.Invite.Outcome],
+		Notify:  map[ledger.State]notice{ledger.Planned: planned, ledger.Sent: asked, ledger.Ended: ended}[e.Notify.State],
+		Mailed:  abstractLetter(e.Notify)}
+}
+
+func abstractLetter(s ledger.Step) letter {
+	switch {
+	case s.Code == "mail.no-invitation":
+		return gone
+	case s.Code == "mail.already":
+		return others
+	case s.Code == "mail.uncertain":
+		return uncertain
+	case s.Outcome == ledger.None:
+		return notAsked
+	}
+	return ours
+}
+
+// replay has the real code do all steps, and compares after each. The promises are checked too: a walk has more faults than
+// the search.
+func replay(t *testing.T, r rules, steps []action) bool {
+	t.Helper()
+	w := newReal(t, r)
+	defer w.kill()
+	s := r.start()
+	for i, a := range steps {
+		s = r.after(t, s, a)
+		if broken := r.breaks(s); broken != "" {
+			t.Errorf("broken: %s\n%s", broken, written(steps[:i+1]))
+			return false
+		}
+		if differs := w.does(a, s); differs != "" {
+			t.Errorf("after step %d the real code (+) is not where the model (-) is:\n%s\n%s", i+1, written(steps[:i+1]), differs)
+			return false
+		}
+	}
+	for i, id := range importIDs {
+		if s.Entries[i].Notify != planned && r.modes[i] == own && s.over() && !r.existing && !w.asked(id) {
+			t.Errorf("the mail of import %s was never asked for\n%s", id, written(steps))
+		}
+	}
+	return !t.Failed()
+}
+
+func (w *real) asked(importID string) bool {
+	return slices.ContainsFunc(w.bus.Sent(), func(m message.Message) bool { return m.Kind == message.Notify && m.Import == importID })
+}
+
+// kill ends the workers that a trace leaves in the midst of their work.
+func (w *real) kill() {
+	for _, b := range w.workers {
+		if b != nil && b.at != "" {
+			b.step(order{die: true})
+		}
+	}
+}
+
+// after is the state that a step leads to.
+func (r rules) after(t *testing.T, s state, a action) state {
+	t.Helper()
+	var next []state
+	r.next(s, func(b action, n state) {
+		if a == b {
+			next = append(next, n)
+		}
+	})
+	if len(next) != 1 {
+		t.Fatalf("step %q leads to %d states", a, len(next))
+	}
+	return next[0]
+}
+
+// calm is a state in which nothing goes wrong any more.
+func (s state) calm() state {
+	s.May, s.MayTotal = [faults]uint8{}, 0
+	return s
+}
+
+// scenarios are the ways through the model that are worth a name: a shortest one to the step that is, and from there to
+// the end.
+var scenarios = map[string]struct {
+	in   string
+	goal func(s state, a action, n state) bool
+}{
+	"killed after the POST, before the record, Microsoft's mail": {"Microsoft's mail", killed(inviting, release, func(s state) bool { return s.Hidden > 0 })},
+	"killed after the POST, before the record, own mail":         {"own mail", killed(inviting, release, func(s state) bool { return s.Hidden > 0 })},
+	"killed between the posting mark and the POST":               {"Microsoft's mail", killed(inviting, post, func(state) bool { return true })},
+	"killed between the sending mark and the mail":               {"own mail", killed(notifying, mail, func(state) bool { return true })},
+	"killed after the mail, before the record":                   {"own mail", killed(notifying, release, func(s state) bool { return s.Ours > 0 && s.Row.Mail == sending })},
+	"killed after the record, before what follows":               {"own mail", killed(inviting, follow, func(s state) bool { return s.Entries[0].Notify == asked })},
+	"the other import looks up while the user is hidden": {"Microsoft's mail", func(s state, a action, n state) bool {
+		return a.Op == find && a.Way == normal && s.Hidden > 0 && s.Row.Invite == posting && s.Row.By != who(a.Import+1)
+	}},
+	"the lease ends during the POST": {"Microsoft's mail", func(s state, a action, n state) bool {
+		return a.Op == claim && a.Way == normal && s.Workers[1-a.Worker].At == post
+	}},
+	"the lease ends during the mail": {"own mail", func(s state, a action, n state) bool {
+		return a.Op == promise && s.Workers[1-a.Worker].At == mail
+	}},
+	"delivered twice, after the record": {"own mail", func(s state, a action, n state) bool {
+		return a.Way == copied && a.Kind == inviting && s.Entries[a.Import].Ended
+	}},
+	"delivered twice, while the first is at work": {"Microsoft's mail", func(s state, a action, n state) bool {
+		w := s.Workers
+		return a.Way == held && w[0].Import == w[1].Import && w[1-a.Worker].At == post
+	}},
+	"a POST arrives after its answer was given up": {"Microsoft's mail", func(s state, a action, n state) bool {
+		return a.Way == arrives && a.Slow && s.Workers[0].At+s.Workers[1].At > 0
+	}},
+	"refused after an answer was lost, own mail": {"own mail", func(s state, a action, n state) bool {
+		return a.Way == refusedSurely && a.Kind == inviting && s.Users > 0
+	}},
+	"Microsoft's POST comes after an uncertain one of own mode": {"own mail, then Microsoft's", func(s state, a action, n state) bool {
+		return a.Op == find && a.Import == 1 && s.Row.Invite == posting && s.Row.Mode == own && s.Users > 0 && s.Hidden > 0
+	}},
+	"an own link is renewed after an import without mail": {"no mail, then own", func(s state, a action, n state) bool {
+		return a.Op == keep
+	}},
+	"a guest of the directory": {"a guest of the directory", func(s state, a action, n state) bool { return n.Entries[1].Ended }},
+}
+
+func killed(k kind, at op, when func(state) bool) func(state, action, state) bool {
+	return func(s state, a action, _ state) bool { return a.Way == died && a.Kind == k && a.Op == at && when(s) }
+}
+
+func TestRealCodeFollowsTheScenarios(t *testing.T) {
+	t.Parallel()
+	for name, c := range scenarios {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := settings[c.in].faulty(2)
+			to := r.search(r.start(), c.goal)
+			on := r.search(to.last().calm(), func(_ state, _ action, n state) bool { return n.over() })
+			steps := to.trace()
+			if last := to.last(); len(steps) == 0 || to.broken != "" || !on.last().over() {
+				t.Fatalf("the model does not come there and to its end: %q, %+v", to.broken, last)
+			}
+			steps = append(steps, on.trace()...)
+			e := on.last()
+			if broken := r.breaks(e); broken != "" {
+				t.Errorf("broken: %s", broken)
+			}
+			if replay(t, r, steps) {
+				t.Logf("%d steps: users %d, mails by Microsoft %d, by us %d, import A %s, import B %s\n%s", len(steps), e.Users, e.ByMicrosoft, e.Ours,
+					e.Entries[0].Outcome, e.Entries[1].Outcome, written(steps))
+			}
+		})
+	}
+}
+
+// walks is how many random ways through the model the real code follows, in each setting.
+const walks = 200
+
+func TestRealCodeFollowsRandomWalks(t *testing.T) {
+	t.Parallel()
+	for i, name := range slices.Sorted(maps.Keys(settings)) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := settings[name].faulty(5)
+			steps := 0
+			for seed := range uint64(walks) {
+				way := r.walk(rand.New(rand.NewPCG(seed, uint64(i))))
+				if !replay(t, r, way) {
+					t.Fatalf("seed %d", seed)
+				}
+				steps += len(way)
+			}
+			t.Logf("%d walks to the end, %d steps", walks, steps)
+		})
+	}
+}
+
+// walk goes a random way to an end.
+func (r rules) walk(random *rand.Rand) (way []action) {
+	for s := r.start(); !s.over(); {
+		var actions []action
+		var states []state
+		r.next(s, func(a action, n state) { actions, states = append(actions, a), append(states, n) })
+		at := random.IntN(len(states))
+		way, s = append(way, actions[at]), states[at]
+	}
+	return way
+}
