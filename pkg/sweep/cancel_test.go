@@ -93,3 +93,37 @@ func TestCancelOfWhatHasEndedSaysSo(t *testing.T) {
 		t.Error("the running import was not cancelled")
 	}
 }
+
+// TestCancelKeepsAMailThatWent: only the copy for the CC address was still on its way, or the record of the mail was lost.
+func TestCancelKeepsAMailThatWent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var entries []ledger.Entry
+	for n, by := range []string{"a", "other", ""} {
+		e := guest(n, ended(ledger.Done), ended(ledger.Done))
+		e.Notify = sent(w.now)
+		entries = append(entries, e)
+		g, err := w.ledger.Claim(t.Context(), e.Guest, "worker", time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.Holder, g.UserID, g.Invite = "", e.UserID, ledger.Invited
+		if by != "" {
+			g.Mail, g.MailedBy = ledger.MailSent, by
+		}
+		if _, err := w.ledger.SaveGuest(t.Context(), g); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.imports(ledger.Import{ID: "a", State: ledger.Running}, entries...)
+	w.cancel("a")
+	w.run()
+	for n, want := range []ledger.Outcome{ledger.Done, ledger.Cancelled, ledger.Cancelled} {
+		if got := w.entry("a", n).Notify; got.State != ledger.Ended || got.Outcome != want {
+			t.Errorf("guest %d: %+v, want %s", n, got, want)
+		}
+	}
+	if got := w.entry("a", 0).Outcome(); got != ledger.Done {
+		t.Errorf("the mailed guest ended as %s", got)
+	}
+}

@@ -2,6 +2,7 @@ package sweep
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -9,12 +10,33 @@ import (
 	"guestlist/pkg/message"
 )
 
-// cancel ends everything that is open.
+// cancel ends everything that is open. A mail that went, and of which only the record or the copy is missing, went: its step
+// ends as done.
 func (s *Sweep) cancel(ctx context.Context, i ledger.Import, now time.Time) error {
 	return s.end(ctx, i, func(e *ledger.Entry) bool {
+		went, err := s.mailed(ctx, e)
+		if err != nil {
+			slog.WarnContext(ctx, "a cancelled guest is left to the next sweep", slog.String("error", err.Error()))
+			return false
+		}
+		if went {
+			e.Notify.End(ledger.Done, now)
+		}
 		e.EndAll(ledger.Cancelled, &cancelled, now)
 		return true
 	})
+}
+
+// mailed reports whether the guest has the mail that the entry's open step was to send.
+func (s *Sweep) mailed(ctx context.Context, e *ledger.Entry) (bool, error) {
+	if e.Notify.State != ledger.Sent || e.UserID == "" {
+		return false, nil
+	}
+	g, err := s.Ledger.Guest(ctx, e.Guest)
+	if errors.Is(err, ledger.ErrNotFound) {
+		return false, nil
+	}
+	return g.Mail == ledger.MailSent && g.MailedBy == e.Import, err
 }
 
 // end changes the open entries of an import; change says whether it changed one.

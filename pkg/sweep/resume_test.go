@@ -218,6 +218,7 @@ type ledgerOf interface {
 	UpdateEntries(ctx context.Context, importID string, guests []string, change func(*ledger.Entry) error) ([]ledger.Entry, error)
 	DueBefore(ctx context.Context, importID string, t time.Time) iter.Seq2[string, error]
 	WaitingFor(ctx context.Context, importID, reason string) iter.Seq2[string, error]
+	Guest(ctx context.Context, key string) (ledger.Guest, error)
 }
 
 func (s strict) WaitingFor(_ context.Context, _, reason string) iter.Seq2[string, error] {
