@@ -80,6 +80,7 @@ func (a *actor) Confirm(context.Context, string, string) (bool, error) { return 
 // Invite implements [invite.Directory].
 func (a *actor) Invite(_ context.Context, i invite.Invitation) (invite.Invited, error) {
 	o := a.ask("post")
+	a.posts++
 	gone := fmt.Errorf("%w: the connection broke", invite.ErrUncertain)
 	switch o.way {
 	case normal:
@@ -95,6 +96,7 @@ func (a *actor) Invite(_ context.Context, i invite.Invitation) (invite.Invited, 
 
 func (a *actor) redeem(context.Context, ledger.Entry) (string, string, error) {
 	o := a.ask("redeem")
+	a.posts++
 	if o.way == lostUndone {
 		return "", "", fmt.Errorf("%w: the connection broke", invite.ErrUncertain)
 	}

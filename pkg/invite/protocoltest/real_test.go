@@ -40,6 +40,7 @@ type real struct {
 
 	made, shown time.Time // of the directory's user
 	users       int
+	posts       int
 	byMicrosoft int
 	ours        []string // Message-IDs of the mails taken
 	links       int

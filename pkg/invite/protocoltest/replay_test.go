@@ -179,12 +179,25 @@ func replay(t *testing.T, r rules, steps []action) bool {
 			return false
 		}
 	}
+	if want := posts(steps); w.posts != want {
+		t.Errorf("%d POSTs, in the model %d\n%s", w.posts, want, written(steps))
+	}
 	for i, id := range importIDs {
 		if s.Entries[i].Notify != planned && r.modes[i] == own && s.over() && !r.existing && !w.asked(id) {
 			t.Errorf("the mail of import %s was never asked for\n%s", id, written(steps))
 		}
 	}
 	return !t.Failed()
+}
+
+// posts counts the POSTs, whatever became of them.
+func posts(steps []action) (n int) {
+	for _, a := range steps {
+		if (a.Op == post || a.Op == redeem) && a.Way != died && a.Way != stood {
+			n++
+		}
+	}
+	return n
 }
 
 func (w *real) asked(importID string) bool {
