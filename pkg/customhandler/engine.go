@@ -10,6 +10,7 @@ import (
 
 	"guestlist/pkg/bus"
 	"guestlist/pkg/message"
+	"guestlist/pkg/wait"
 )
 
 // runner runs one invocation and reports whether the host may take it for done.
@@ -37,20 +38,9 @@ func newEngine(o Options) *engine {
 		e.now = time.Now
 	}
 	if e.wait == nil {
-		e.wait = waitFor
+		e.wait = wait.For
 	}
 	return e
-}
-
-func waitFor(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // outcome is how an invocation ends.

@@ -27,6 +27,7 @@ const (
 // below a contract, where it is an adapter.
 var layers = map[string]layer{
 	"pkg/message": floor,
+	"pkg/wait":    floor,
 
 	"pkg/blobstore": contract,
 	"pkg/bus":       contract,

@@ -8,6 +8,7 @@ import (
 
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/message"
+	"guestlist/pkg/wait"
 )
 
 // Pace is what the mail provider takes, by all processes together: it is booked in one row of the ledger. Zero means no
@@ -55,14 +56,7 @@ func (p Pace) Book(ctx context.Context, l ledger.Mails, before int) error {
 	if p.Wait != nil {
 		return p.Wait(ctx, in)
 	}
-	t := time.NewTimer(in)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return wait.For(ctx, in)
 }
 
 // full says why and for how long no mail may be booked now; nil if one may.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"guestlist/pkg/ledger"
+	"guestlist/pkg/wait"
 )
 
 const (
@@ -69,7 +70,7 @@ func (p *Pacer) wait(ctx context.Context, invitation bool) (*Call, error) {
 	for start := time.Now(); ; {
 		r, err := p.booked(ctx, invitation)
 		if f, ok := errors.AsType[*far](err); ok && time.Since(start)+f.in < patience {
-			if err := sleep(ctx, max(f.in, again)+rand.N(again)); err != nil {
+			if err := wait.For(ctx, max(f.in, again)+rand.N(again)); err != nil {
 				return nil, err
 			}
 			continue
@@ -98,17 +99,6 @@ func (p *Pacer) booked(ctx context.Context, invitation bool) (*request, error) {
 	case <-ctx.Done():
 		p.forget(r)
 		return nil, context.Cause(ctx)
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"guestlist/pkg/graph"
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/status"
+	"guestlist/pkg/wait"
 )
 
 func guestCommand() command {
@@ -47,7 +48,7 @@ func askDirectory(c *call, p *status.Person) string {
 	ctx, cancel := context.WithTimeout(c.ctx, directoryTime)
 	defer cancel()
 	a, err := lookUp(ctx, client, *p)
-	for try := 1; err != nil && try < tries && transient(err) && sleep(ctx, time.Second); try++ {
+	for try := 1; err != nil && try < tries && transient(err) && wait.For(ctx, time.Second) == nil; try++ {
 		a, err = lookUp(ctx, client, *p)
 	}
 	switch {
@@ -84,18 +85,6 @@ const tries = 4
 func transient(err error) bool {
 	e, ok := errors.AsType[*graph.Error](err)
 	return ok && e.Status != 0 && (e.Class == graph.Transient || e.Class == graph.Throttled)
-}
-
-// sleep reports whether it slept to the end.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
