@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"guestlist/pkg/blobstore"
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/message"
 	"guestlist/pkg/work"
@@ -73,7 +74,7 @@ func (s *Step) Do(ctx context.Context, m message.Message) error {
 	}
 	sum, err := s.write(ctx, i, guests)
 	if err != nil {
-		return fmt.Errorf("write the results of import %s: %w", i.ID, err)
+		return unwritten(ctx, i, err)
 	}
 	now, err := s.Ledger.Now(ctx)
 	if err != nil {
@@ -97,6 +98,18 @@ func (s *Step) Do(ctx context.Context, m message.Message) error {
 	}
 	slog.InfoContext(ctx, "results written", slog.String("state", sum.State), slog.Int("revision", sum.Revision), slog.Any("outcomes", sum.Outcomes))
 	return nil
+}
+
+// unwritten is the verdict on results that could not be written: storage or ledger cannot be reached, which no attempt should
+// pay for. Work files that are missing, or not as this build wrote them, do not come back.
+func unwritten(ctx context.Context, i ledger.Import, err error) error {
+	err = fmt.Errorf("write the results of import %s: %w", i.ID, err)
+	var syntax *json.SyntaxError
+	if errors.Is(err, message.ErrNever) || errors.Is(err, blobstore.ErrNotFound) || errors.Is(err, blobstore.ErrChanged) || errors.As(err, &syntax) {
+		return err
+	}
+	slog.WarnContext(ctx, "results not written", slog.String("error", err.Error()))
+	return fmt.Errorf("%w (%w)", &message.Later{After: 15 * time.Second, Why: "storage does not take the results", Budget: 24 * time.Hour}, err)
 }
 
 // ready reports whether the results of the wanted revision can and should be written.

@@ -21,12 +21,27 @@ import (
 type Broker struct {
 	*membus.Bus
 	mu   sync.Mutex
-	bell chan struct{} // closed when something is sent
+	bell chan struct{}  // closed when something is sent
+	most map[string]int // deliveries of one message, by queue
 }
 
-// NewBroker returns an empty broker. Locks last ten minutes, since nobody renews them.
+// NewBroker returns an empty broker. Locks last half an hour, since nobody renews them: as long as the
+// host would.
 func NewBroker() *Broker {
-	return &Broker{Bus: membus.New(membus.Options{Lock: 10 * time.Minute}), bell: make(chan struct{})}
+	return &Broker{Bus: membus.New(membus.Options{Lock: 31 * time.Minute}), bell: make(chan struct{}), most: map[string]int{}}
+}
+
+// MostDeliveries returns how often the message of a queue was delivered that was delivered most often.
+func (b *Broker) MostDeliveries(queue string) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.most[queue]
+}
+
+func (b *Broker) noteDelivery(d membus.Delivery) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.most[d.Queue] = max(b.most[d.Queue], d.Deliveries)
 }
 
 // Send implements bus.Sender.
@@ -81,6 +96,7 @@ func (b *Broker) idle(ctx context.Context) {
 }
 
 func (b *Broker) deliver(ctx context.Context, h http.Handler, function string, d membus.Delivery) {
+	b.noteDelivery(d)
 	quoted := func(s string) string { b, _ := json.Marshal(s); return string(b) }
 	properties, _ := json.Marshal(d.Properties)
 	body, _ := json.Marshal(map[string]any{"Data": map[string]any{"msg": base64.StdEncoding.EncodeToString(d.Body)},

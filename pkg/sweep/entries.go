@@ -111,5 +111,38 @@ func (s *Sweep) resend(ctx context.Context, i ledger.Import, guests []string, li
 		out = append(out, i.Messages(&e, func(st *ledger.Step) bool { return st.State == ledger.Sent && st.Due.Equal(now) })...)
 	}
 	slog.WarnContext(ctx, "messages lost; sent again", slog.String("import_id", i.ID), slog.Int("count", len(out)))
-	return s.Bus.Send(ctx, out...)
+	if err := s.Bus.Send(ctx, out...); err != nil {
+		return errors.Join(err, s.unsent(ctx, i, changed, func(*ledger.Entry) time.Time { return now }))
+	}
+	return nil
+}
+
+// unsentTime limits what is noted after a send has failed, perhaps because the sweep's own time is over.
+const unsentTime = 20 * time.Second
+
+// overdue is a due time that makes the next sweep send.
+func (s *Sweep) overdue(now time.Time) time.Time { return now.Add(-s.StaleAfter - time.Second) }
+
+// unsent makes what was marked as sent and refused by the broker overdue again, so that the next sweep sends it: taken for
+// sent it would wait for StaleAfter once more, long after the broker is back. at is the due time that was marked.
+func (s *Sweep) unsent(ctx context.Context, i ledger.Import, changed []ledger.Entry, at func(*ledger.Entry) time.Time) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unsentTime)
+	defer cancel()
+	var guests []string
+	for _, e := range changed {
+		guests = append(guests, e.Guest)
+	}
+	_, err := s.Ledger.UpdateEntries(ctx, i.ID, guests, func(e *ledger.Entry) error {
+		marked, any := at(e), false
+		for _, step := range e.Steps() {
+			if step.State == ledger.Sent && step.Due.Equal(marked) {
+				step.Due, any = s.overdue(marked), true
+			}
+		}
+		if !any {
+			return ledger.ErrUnchanged
+		}
+		return nil
+	})
+	return err
 }

@@ -2,6 +2,7 @@ package sweep
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -22,7 +23,26 @@ func (s *Sweep) replan(ctx context.Context, i ledger.Import, now time.Time) erro
 	if err != nil || i.State != ledger.Planning {
 		return err
 	}
-	return s.Bus.Send(ctx, i.Message())
+	return s.move(ctx, i, now)
+}
+
+// move sends the stage or plan message of a phase that was marked as due now. If the broker refuses it, the phase is overdue
+// again, so that the next sweep sends it.
+func (s *Sweep) move(ctx context.Context, i ledger.Import, now time.Time) error {
+	refused := s.Bus.Send(ctx, i.Message())
+	if refused == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unsentTime)
+	defer cancel()
+	_, err := s.Ledger.UpdateImport(ctx, i.ID, func(j *ledger.Import) error {
+		if j.State != i.State || !j.Phase().Due.Equal(now) {
+			return ledger.ErrUnchanged
+		}
+		j.Phase().Due = s.overdue(now)
+		return nil
+	})
+	return errors.Join(refused, err)
 }
 
 // broken ends an import whose plan failed midway: who was sent goes on, who was not ends with the plan's reason, and the
@@ -99,5 +119,5 @@ func (s *Sweep) phase(ctx context.Context, i ledger.Import, now time.Time) error
 		return err
 	}
 	slog.WarnContext(ctx, "message lost; sent again", slog.String("import_id", i.ID), slog.String("state", string(state)))
-	return s.Bus.Send(ctx, i.Message())
+	return s.move(ctx, i, now)
 }

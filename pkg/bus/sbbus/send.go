@@ -9,6 +9,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 	"golang.org/x/sync/errgroup"
 
+	"guestlist/pkg/bus"
 	"guestlist/pkg/message"
 )
 
@@ -32,8 +33,11 @@ func (b *Bus) Send(ctx context.Context, msgs ...message.Message) error {
 	for _, key := range order {
 		g.Go(func() error {
 			err := b.senders.use(ctx, key.queue, func(s *azservicebus.Sender) error { return sendAll(ctx, s, groups[key]) })
-			if err != nil {
+			switch {
+			case errors.Is(err, azservicebus.ErrMessageTooLarge):
 				return fmt.Errorf("send %d messages to %s: %w", len(groups[key]), key.queue, err)
+			case err != nil:
+				return fmt.Errorf("send %d messages to %s: %w: %w", len(groups[key]), key.queue, bus.ErrRefused, err)
 			}
 			return nil
 		})
