@@ -184,8 +184,18 @@ func (s *stack) connect(ctx context.Context, _ io.Writer) (err error) {
 	return s.services.Blobs.CreateContainer(ctx, policy.Container(s.source))
 }
 
+// reached returns the connection strings of what runs on the stack.
+func (s *stack) reached() (storage, serviceBus string) {
+	storage, serviceBus = s.azurite.ConnectionString(), s.bus.ConnectionString()
+	if s.reach != nil {
+		return s.reach(storage, serviceBus)
+	}
+	return storage, serviceBus
+}
+
 func (s *stack) startEvents(ctx context.Context, log io.Writer) error {
-	w, err := eventgrid.Start(ctx, eventgrid.Config{Storage: s.azurite.ConnectionString(), ServiceBus: s.bus.ConnectionString(),
+	storage, serviceBus := s.reached()
+	w, err := eventgrid.Start(ctx, eventgrid.Config{Storage: storage, ServiceBus: serviceBus,
 		Queue: message.Uploads, EmptyFirst: s.emptyFirst, Log: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		return fmt.Errorf("start Event Grid: %w", err)
@@ -196,10 +206,11 @@ func (s *stack) startEvents(ctx context.Context, log io.Writer) error {
 
 // settings are the app settings of the handler. Without -careful waits are short, and follow from the directory's lag.
 func (s *stack) settings(getenv func(string) string) map[string]string {
+	storage, serviceBus := s.reached()
 	m := map[string]string{
-		"Storage": s.azurite.ConnectionString(), "ServiceBus": s.bus.ConnectionString(), "GRAPH_ENDPOINT": s.entra.URL(),
+		"Storage": storage, "ServiceBus": serviceBus, "GRAPH_ENDPOINT": s.entra.URL(),
 		"IDENTITY_ENDPOINT": s.entra.IdentityEndpoint(), "IDENTITY_HEADER": s.entra.IdentityHeader(),
-		"AzureWebJobsStorage": s.azurite.ConnectionString(), "FUNCTIONS_WORKER_RUNTIME": "custom",
+		"AzureWebJobsStorage": storage, "FUNCTIONS_WORKER_RUNTIME": "custom",
 		"MAIL_MODE": "own", "MAIL_FROM": "invitations@contoso.example", "MAIL_REPLY_TO": "partners@contoso.example", "MAIL_ORGANIZATION": "Contoso",
 		"MAIL_SMTP": s.mailbox.SMTPAddr(), "MAIL_SMTP_SECURITY": "none", "LOG_KEY": rand.Text(), "SWEEP_SCHEDULE": "0 * * * * *",
 	}

@@ -38,6 +38,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	signal.Ignore(syscall.SIGPIPE) // a log that nobody takes any more is no reason to end in the midst of an invitation
 	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
 }
 
@@ -64,8 +65,11 @@ func setUp(ctx context.Context, getenv func(string) string, log *slog.Logger) (h
 	if err != nil {
 		return nil, err
 	}
-	services, err := connect.Open(ctx, getenv)
+	services, err := connect.Use(getenv, true)
 	if err != nil {
+		return nil, err
+	}
+	if err := makeTables(ctx, services.Ledger, log); err != nil {
 		return nil, err
 	}
 	credential, err := connect.Credential(getenv)

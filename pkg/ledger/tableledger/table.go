@@ -35,6 +35,18 @@ func (e *tooLarge) Error() string {
 	return fmt.Sprintf("too large for the table service: %s (request %s)", e.code, e.request)
 }
 
+// denied says that the service was there and refused, for a reason that a person has to mend.
+type denied struct{ text string }
+
+func (e *denied) Error() string { return e.text }
+
+// IsAway reports whether an error of [Store.Create] says that the service, or the identity that it asks for, could not be
+// reached or had no time: it may be there again soon. A service that refuses is none.
+func IsAway(err error) bool {
+	_, refused := errors.AsType[*denied](err)
+	return err != nil && !refused
+}
+
 // isTooLarge reports whether the service refused a write for its size.
 func isTooLarge(err error) bool {
 	_, ok := errors.AsType[*tooLarge](err)
@@ -58,7 +70,6 @@ type table struct {
 }
 
 func (t *table) create(ctx context.Context) error {
-	t.mayLack = false
 	_, err := t.client.CreateTable(ctx, nil)
 	if res, ok := errors.AsType[*azcore.ResponseError](err); ok && res.ErrorCode == string(aztables.TableAlreadyExists) {
 		return nil
@@ -199,7 +210,7 @@ func (t *table) wrap(what string, err error) error {
 		return fmt.Errorf("%s table %s: %w: status %d, %s", what, t.name, errBusy, status, code)
 	}
 	// The SDK's own text is a page, the answer's body included.
-	return fmt.Errorf("%s table %s: %s (status %d, request %s)", what, t.name, code, status, requestOf(res))
+	return &denied{fmt.Sprintf("%s table %s: %s (status %d, request %s)", what, t.name, code, status, requestOf(res))}
 }
 
 // unanswered names the request that got no answer. It leaves out the address, which may hold an access signature.

@@ -82,8 +82,14 @@ func Use(c Config) (*Store, error) {
 	return s, nil
 }
 
-// Create makes the tables that are missing. Call it before s is shared.
+// Create makes the tables that are missing; from its first call on, tables that are missing do not read as empty any more.
+// The first call must be before s is shared. It may be repeated if it fails, see [IsAway].
 func (s *Store) Create(ctx context.Context) error {
+	for _, t := range []*table{s.guests, s.imports, s.entries, s.grants, s.tenants} {
+		if t.mayLack {
+			t.mayLack = false
+		}
+	}
 	for _, t := range []*table{s.guests, s.imports, s.entries, s.grants, s.tenants} {
 		if err := t.create(ctx); err != nil {
 			return err
