@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -71,10 +72,28 @@ func (s *Step) Do(ctx context.Context, m message.Message) error {
 		return nil
 	}
 	done, err := s.mail(ctx, m, i, *e)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrUncertain) && m.Attempt >= uncertainTries:
+		return unknown(err)
+	case err != nil:
 		return err
 	}
 	return s.record(ctx, m, done)
+}
+
+// uncertainTries is how many attempts a mail has of which nobody knows whether they were taken: enough for answers that get
+// lost now and then. After them the mail server is out of order, which may last for hours. Each further mail may be one more
+// for the guest, so they come every two hours, for a day.
+const (
+	uncertainTries = 5
+	uncertainAgain = 2 * time.Hour
+	uncertainFor   = 24 * time.Hour
+)
+
+func unknown(err error) error {
+	return fmt.Errorf("%w (%w)", &message.Later{After: uncertainAgain/2 + rand.N(uncertainAgain), Why: "the mail server's answers are lost", Budget: uncertainFor,
+		Spent: &message.Failure{Code: "mail.failed", Text: "For a day nobody could tell whether the mail server took the mail, at last: " + err.Error() +
+			". The guest may have got it. Ask the guest, or replay the row."}}, err)
 }
 
 // mail sends what is still to be sent.

@@ -280,3 +280,41 @@ func TestTwoImportsAtOnce(t *testing.T) {
 		t.Errorf("%v, %d mails", err, len(w.server.taken))
 	}
 }
+
+// TestOutageOfTheMailServer lasts an hour, in each way: nothing but time is used up, and the guest has one mail, or knows of more.
+func TestOutageOfTheMailServer(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		err   error
+		taken bool
+		mails int // at most
+	}{
+		"unreachable":                {&message.Later{After: 5 * time.Minute, Why: "the mail server cannot be reached", Budget: 24 * time.Hour}, false, 1},
+		"answers lost, nothing done": {fmt.Errorf("%w: broken", notify.ErrUncertain), false, 1},
+		"answers lost, mails taken":  {fmt.Errorf("%w: broken", notify.ErrUncertain), true, 7},
+	} {
+		w := newWorld(t)
+		start := w.now
+		w.server.answer = func(int, notify.Mail) (error, bool) {
+			if w.now.Sub(start) < time.Hour {
+				return c.err, c.taken
+			}
+			return nil, false
+		}
+		if err := w.settle(w.plan("a", nil)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		e := w.entry("a")
+		if e.Notify.Outcome != ledger.Done || len(w.server.taken) > c.mails || c.mails > 1 && e.Notify.Code != "mail.uncertain" {
+			t.Errorf("%s: %d mails, %+v", name, len(w.server.taken), e.Notify)
+		}
+		for _, m := range w.server.taken {
+			if m.MessageID != w.server.taken[0].MessageID {
+				t.Errorf("%s: Message-ID %s, and %s", name, m.MessageID, w.server.taken[0].MessageID)
+			}
+		}
+		if took := w.now.Sub(start); took > 4*time.Hour+10*time.Minute {
+			t.Errorf("%s: mailed after %s", name, took)
+		}
+	}
+}

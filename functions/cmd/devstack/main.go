@@ -72,6 +72,7 @@ type options struct {
 	random                                  uint64
 	handlers                                int
 	reach                                   reach
+	data                                    string // folder of Azurite; empty keeps all in memory
 }
 
 // reach changes the connection strings of storage and Service Bus for what runs on the stack; the stack itself keeps the

@@ -127,7 +127,7 @@ func (s *stack) logFile() (io.Writer, error) {
 }
 
 func (s *stack) startStorage(ctx context.Context, _ io.Writer) (err error) {
-	if s.azurite, err = azurite.Start(ctx, azurite.Config{Blob: s.port(10000), Queue: s.port(10001), Table: s.port(10002)}); err != nil {
+	if s.azurite, err = azurite.Start(ctx, azurite.Config{Blob: s.port(10000), Queue: s.port(10001), Table: s.port(10002), Dir: s.data}); err != nil {
 		return fmt.Errorf("start storage: %w", err)
 	}
 	s.onClose(func() { s.azurite.Close() })
@@ -194,8 +194,8 @@ func (s *stack) reached() (storage, serviceBus string) {
 }
 
 func (s *stack) startEvents(ctx context.Context, log io.Writer) error {
-	storage, serviceBus := s.reached()
-	w, err := eventgrid.Start(ctx, eventgrid.Config{Storage: storage, ServiceBus: serviceBus,
+	_, serviceBus := s.reached()
+	w, err := eventgrid.Start(ctx, eventgrid.Config{Storage: s.azurite.ConnectionString(), ServiceBus: serviceBus,
 		Queue: message.Uploads, EmptyFirst: s.emptyFirst, Log: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		return fmt.Errorf("start Event Grid: %w", err)

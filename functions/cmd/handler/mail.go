@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"net/mail"
 	"slices"
 	"strings"
@@ -103,7 +104,7 @@ func (w wiring) transport() (notify.Transport, error) {
 	case !w.mail.ready():
 		return noTransport{}, nil
 	case w.mail.mailbox != "":
-		return graphMail{w.directory.graph, w.mail.mailbox}, nil
+		return graphMail{w.directory.graph, w.mail.mailbox, w.mail.again}, nil
 	}
 	client, err := smtpmail.New(w.mail.server)
 	return smtpMail{client, w.mail.again}, err
@@ -163,21 +164,32 @@ func (t smtpMail) Send(ctx context.Context, m notify.Mail) error {
 }
 
 func (t smtpMail) later(why, code, text string) error {
-	return &message.Later{After: t.again/2 + rand.N(t.again), Why: why, Budget: mailPatience, Spent: &message.Failure{Code: code, Text: text}}
+	return putOff(t.again, why, code, text)
+}
+
+// putOff offers a mail again after about so long.
+func putOff(again time.Duration, why, code, text string) error {
+	return &message.Later{After: again/2 + rand.N(again), Why: why, Budget: mailPatience, Spent: &message.Failure{Code: code, Text: text}}
 }
 
 // graphMail sends from a mailbox through Microsoft Graph.
 type graphMail struct {
 	graph   *graph.Client
 	mailbox string
+	again   time.Duration
 }
 
 func (t graphMail) Send(ctx context.Context, m notify.Mail) error {
 	err := t.graph.SendMail(ctx, t.mailbox, graph.Mail(m))
-	if e, ok := errors.AsType[*graph.Error](err); ok && !e.Certain() {
-		return fmt.Errorf("%w: %w", notify.ErrUncertain, err)
+	e, ok := errors.AsType[*graph.Error](err)
+	switch {
+	case !ok || graph.ScopeOf(err) != graph.ScopeOutage:
+		return graph.Verdict(err)
+	case e.Certain() || e.Status == http.StatusServiceUnavailable:
+		return putOff(t.again, "Microsoft Graph cannot be reached to send mails", "mail.unreachable",
+			e.Error()+". Replay the row when Microsoft Graph takes mails again.")
 	}
-	return graph.Verdict(err)
+	return fmt.Errorf("%w: %w", notify.ErrUncertain, err)
 }
 
 var (

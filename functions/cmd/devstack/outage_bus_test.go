@@ -1,0 +1,92 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
+
+	"guestlist/pkg/local/servicebus"
+	"guestlist/pkg/message"
+)
+
+// TestOutageServiceBusDown: connections to Service Bus end and are refused for a while, in each phase of an import. The queues
+// keep what they have.
+func TestOutageServiceBusDown(t *testing.T) {
+	t.Parallel()
+	w, l := wiredWorld(t, nil)
+	w.through(120, 2*time.Minute, 2, 3, func(d *drop) {
+		for _, at := range []int{0, 20, 100, 200} {
+			w.progress(d, at)
+			l.bus.cut()
+			w.during(20 * time.Second)
+			l.bus.mend()
+		}
+	})
+}
+
+// TestOutageServiceBusBusy: everything is answered with 50009 for a while.
+func TestOutageServiceBusBusy(t *testing.T) {
+	t.Parallel()
+	w, _ := wiredWorld(t, nil)
+	w.through(60, 2*time.Minute, 2, 8, func(d *drop) {
+		w.progress(d, 20)
+		if err := w.bus.SetFaults(1, servicebus.Fault{Kind: servicebus.ServerBusy}); err != nil {
+			t.Fatal(err)
+		}
+		w.during(75 * time.Second)
+		if err := w.bus.SetFaults(1); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// TestOutageQueueFull: no queue takes anything, as when their quotas are used up; then one after the other has room again, in
+// the order in which work flows. What would follow a step waits in the step's own queue, and a file's event at Event Grid.
+func TestOutageQueueFull(t *testing.T) {
+	t.Parallel()
+	w, _ := wiredWorld(t, nil)
+	var empty []func()
+	for _, queue := range message.Queues {
+		empty = append(empty, w.fill(queue))
+	}
+	w.through(40, 2*time.Minute, 1, 2, func(d *drop) {
+		for _, e := range empty {
+			w.during(12 * time.Second)
+			e()
+		}
+	})
+	if n := w.ends().verdicts["later"]; n < 80 {
+		t.Errorf("%d messages waited: the queues were not full", n)
+	}
+}
+
+// fill uses up the quota of a queue, with messages for tomorrow. The function that it returns takes them out again.
+func (w *world) fill(queue string) (empty func()) {
+	w.t.Helper()
+	info, _ := w.bus.Queue(queue)
+	info.Queue.MaxSizeMegabytes = 1
+	must := func(err error) {
+		w.t.Helper()
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	_, err := w.bus.UpdateQueue(info.Queue)
+	must(err)
+	client, err := azservicebus.NewClientFromConnectionString(w.bus.ConnectionString(), nil)
+	must(err)
+	sender, err := client.NewSender(queue, nil)
+	must(err)
+	var all []int64
+	for range 6 {
+		numbers, err := sender.ScheduleMessages(w.ctx, []*azservicebus.Message{{Body: make([]byte, 200<<10)}}, time.Now().Add(24*time.Hour), nil)
+		must(err)
+		all = append(all, numbers...)
+	}
+	return func() {
+		w.t.Helper()
+		must(sender.CancelScheduledMessages(w.ctx, all, nil))
+		must(client.Close(w.ctx))
+	}
+}
