@@ -22,7 +22,9 @@ type line struct {
 
 	mu    sync.Mutex
 	ln    net.Listener
+	isCut bool
 	conns map[net.Conn]struct{}
+	thaw  chan struct{} // closed when what is frozen goes on; nil: nothing is
 }
 
 // newLine listens on a port below those that systems give to whoever asks for any: while the line is cut nobody else must
@@ -49,7 +51,7 @@ func (l *line) listen() error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.ln = ln
+	l.ln, l.isCut = ln, false
 	go l.serve(&kept{ln, l})
 	return nil
 }
@@ -59,13 +61,7 @@ func (l *line) cut() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.ln.Close()
-	l.drop()
-}
-
-// hangUp ends the connections that are there; new ones are taken.
-func (l *line) hangUp() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.isCut = true
 	l.drop()
 }
 
@@ -76,9 +72,38 @@ func (l *line) drop() {
 	clear(l.conns)
 }
 
-// mend listens again.
+// freeze keeps what is sent either way, and takes new connections that say nothing, until thawed.
+func (l *line) freeze() (thaw func()) {
+	c := make(chan struct{})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.thaw = c
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.thaw = nil
+		close(c)
+	}
+}
+
+func (l *line) frozen() {
+	l.mu.Lock()
+	thaw := l.thaw
+	l.mu.Unlock()
+	if thaw != nil {
+		<-thaw
+	}
+}
+
+// mend listens again, if it does not.
 func (l *line) mend() {
 	l.t.Helper()
+	l.mu.Lock()
+	listens := !l.isCut
+	l.mu.Unlock()
+	if listens {
+		return
+	}
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		err := l.listen()
 		if err == nil {
@@ -112,7 +137,10 @@ func (k *kept) Accept() (net.Conn, error) {
 
 // cable is a line that carries bytes, to Service Bus.
 func cable(t *testing.T, to string) *line {
-	return newLine(t, func(ln net.Listener) {
+	var l *line
+	ready := make(chan struct{})
+	l = newLine(t, func(ln net.Listener) {
+		<-ready
 		for {
 			near, err := ln.Accept()
 			if err != nil {
@@ -123,15 +151,29 @@ func cable(t *testing.T, to string) *line {
 				near.Close()
 				continue
 			}
-			for _, way := range [][2]net.Conn{{near, far}, {far, near}} {
-				go func() {
-					_, _ = io.Copy(way[0], way[1])
-					near.Close()
-					far.Close()
-				}()
-			}
+			go l.carry(near, far)
+			go l.carry(far, near)
 		}
 	})
+	close(ready)
+	return l
+}
+
+// carry copies from one connection to the other until either ends.
+func (l *line) carry(from, to net.Conn) {
+	defer from.Close()
+	defer to.Close()
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buf)
+		if err != nil {
+			return
+		}
+		l.frozen()
+		if _, err := to.Write(buf[:n]); err != nil {
+			return
+		}
+	}
 }
 
 // front is a line that carries HTTP requests to one of Azurite's services. What a request meets there can be changed.

@@ -10,34 +10,30 @@ import (
 	"guestlist/pkg/message"
 )
 
-// TestOutageServiceBusDown: connections to Service Bus end and are refused for a while, in each phase of an import. The queues
-// keep what they have.
-func TestOutageServiceBusDown(t *testing.T) {
+// TestOutageServiceBus: connections end and are refused for a while, shortly and for longer than a lock lasts; then everything
+// is answered with 50009, and at last nothing is answered at all. The queues keep what they have.
+func TestOutageServiceBus(t *testing.T) {
 	t.Parallel()
 	w, l := wiredWorld(t, nil)
-	w.through(120, 2*time.Minute, 2, 3, func(d *drop) {
-		for _, at := range []int{0, 20, 100, 200} {
-			w.progress(d, at)
+	w.through(120, 2*time.Minute, 1, 6, func(d *drop) {
+		for _, out := range []struct{ at, seconds int }{{0, 10}, {60, 65}} {
+			w.progress(d, out.at)
 			l.bus.cut()
-			w.during(20 * time.Second)
+			w.during(time.Duration(out.seconds) * time.Second)
 			l.bus.mend()
 		}
-	})
-}
-
-// TestOutageServiceBusBusy: everything is answered with 50009 for a while.
-func TestOutageServiceBusBusy(t *testing.T) {
-	t.Parallel()
-	w, _ := wiredWorld(t, nil)
-	w.through(60, 2*time.Minute, 2, 8, func(d *drop) {
-		w.progress(d, 20)
+		w.progress(d, 100)
 		if err := w.bus.SetFaults(1, servicebus.Fault{Kind: servicebus.ServerBusy}); err != nil {
 			t.Fatal(err)
 		}
-		w.during(75 * time.Second)
+		w.during(25 * time.Second)
 		if err := w.bus.SetFaults(1); err != nil {
 			t.Fatal(err)
 		}
+		w.progress(d, 160)
+		thaw := l.bus.freeze()
+		w.during(25 * time.Second)
+		thaw()
 	})
 }
 

@@ -34,20 +34,35 @@ func TestOutageStartWithoutServices(t *testing.T) {
 	}
 }
 
-// TestOutageStorageRestarts: the storage server stands still and goes on, and later is stopped and started again with the same
-// data on the same ports.
-func TestOutageStorageRestarts(t *testing.T) {
+// TestOutageStorageServer: the server itself. It stands still and goes on; the disk under it, and under the stack's own log, has
+// no room and then has; it is stopped and started again with the same data. Where no file system of a few megabytes can be
+// mounted, Azurite's requests are refused as on a full disk.
+func TestOutageStorageServer(t *testing.T) {
 	t.Parallel()
-	data := t.TempDir()
-	w, l := wiredWorld(t, func(o *options) { o.data = data })
-	w.through(40, 2*time.Minute, 2, 2, func(d *drop) {
+	small, mounted := tinyDisk(t)
+	w, l := wiredWorld(t, func(o *options) {
+		o.data = filepath.Join(small, "azurite")
+		o.env = filepath.Join(small, "devstack.env")
+	})
+	w.through(60, 2*time.Minute, 1, 2, func(d *drop) {
+		filler := filepath.Join(small, "filler")
+		if mounted {
+			fillDisk(t, filler)
+		} else {
+			full := refuses(http.StatusInternalServerError, "InternalError")
+			l.blobs.meet(full)
+			l.tables.meet(full)
+		}
+		w.during(20 * time.Second)
+		l.blobs.meet(nil)
+		l.tables.meet(nil)
+		_ = os.Remove(filler)
 		w.progress(d, 5)
 		w.signal(syscall.SIGSTOP)
-		w.during(25 * time.Second)
+		w.during(20 * time.Second)
 		w.signal(syscall.SIGCONT)
-		w.progress(d, 40)
-		_ = l // the lines refuse while nobody answers behind them
-		w.restart(data)
+		w.progress(d, 60)
+		w.restart(w.data)
 	})
 }
 
@@ -72,32 +87,6 @@ func (w *world) restart(data string) {
 		w.t.Fatal(err)
 	}
 	w.azurite = again // the stack closes it
-}
-
-// TestOutageDiskFull: the disk under Azurite, and that of the stack's own log, has no room left; later it has. Where no file
-// system of a few megabytes can be mounted, Azurite's writes are refused as they are then.
-func TestOutageDiskFull(t *testing.T) {
-	t.Parallel()
-	small, mounted := tinyDisk(t)
-	w, l := wiredWorld(t, func(o *options) {
-		if mounted {
-			o.data, o.env = filepath.Join(small, "azurite"), filepath.Join(small, "devstack.env")
-		}
-	})
-	filler := filepath.Join(small, "filler")
-	w.through(30, 2*time.Minute, 1, 2, func(d *drop) {
-		if mounted {
-			fillDisk(t, filler)
-		} else {
-			full := refuses(http.StatusInternalServerError, "InternalError")
-			l.blobs.meet(full)
-			l.tables.meet(full)
-		}
-		w.during(30 * time.Second)
-		l.blobs.meet(nil)
-		l.tables.meet(nil)
-		_ = os.Remove(filler)
-	})
 }
 
 // tinyDisk mounts a file system of 24 MB, if this process may.

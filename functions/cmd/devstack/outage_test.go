@@ -155,38 +155,30 @@ func (w *world) through(n int, most time.Duration, attempts, deliveries int, hap
 	w.spared(attempts, deliveries, i)
 }
 
-// TestOutageStorageRefuses: each way in which storage may be away or out of sorts for a while, in the midst of an import.
+// TestOutageStorage: storage is out of order in one way after the other, in the midst of an import: it refuses connections,
+// says nothing, answers late, is busy, times out; at last only its tables are away, and only its blobs.
 func TestOutageStorage(t *testing.T) {
 	t.Parallel()
-	for name, out := range map[string]struct {
-		begins, ends func(l *lines)
-	}{
-		"refuses_connections": {func(l *lines) { l.blobs.cut(); l.tables.cut() }, func(l *lines) { l.blobs.mend(); l.tables.mend() }},
-		"is_silent":           {func(l *lines) { l.blobs.meet(silent); l.tables.meet(silent) }, nil},
-		"answers_late":        {func(l *lines) { l.blobs.meet(slow(20 * time.Second)); l.tables.meet(slow(20 * time.Second)) }, nil},
-		"is_busy": {func(l *lines) {
-			l.blobs.meet(refuses(http.StatusServiceUnavailable, "ServerBusy"))
-			l.tables.meet(refuses(http.StatusServiceUnavailable, "ServerBusy"))
-		}, nil},
-		"times_out": {func(l *lines) {
-			l.blobs.meet(refuses(http.StatusInternalServerError, "OperationTimedOut"))
-			l.tables.meet(refuses(http.StatusInternalServerError, "OperationTimedOut"))
-		}, nil},
-		"has_no_tables": {func(l *lines) { l.tables.cut() }, func(l *lines) { l.tables.mend() }},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w, l := wiredWorld(t, nil)
-			w.through(40, 2*time.Minute, 2, 3, func(d *drop) {
-				w.progress(d, 10)
-				out.begins(l)
-				w.during(45 * time.Second)
-				if out.ends != nil {
-					out.ends(l)
-				}
-				l.blobs.meet(nil)
-				l.tables.meet(nil)
-			})
-		})
+	w, l := wiredWorld(t, nil)
+	both := func(m met) func() {
+		return func() { l.blobs.meet(m); l.tables.meet(m) }
 	}
+	w.through(70, 2*time.Minute, 1, 2, func(d *drop) {
+		for n, begins := range []func(){
+			func() { l.blobs.cut(); l.tables.cut() },
+			both(silent),
+			both(slow(20 * time.Second)),
+			both(refuses(http.StatusServiceUnavailable, "ServerBusy")),
+			both(refuses(http.StatusInternalServerError, "OperationTimedOut")),
+			l.tables.cut,
+			l.blobs.cut,
+		} {
+			w.progress(d, n*20)
+			begins()
+			w.during(12 * time.Second)
+			both(nil)()
+			l.blobs.mend()
+			l.tables.mend()
+		}
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
@@ -37,13 +38,22 @@ func (b *Bus) Send(ctx context.Context, msgs ...message.Message) error {
 			case errors.Is(err, azservicebus.ErrMessageTooLarge):
 				return fmt.Errorf("send %d messages to %s: %w", len(groups[key]), key.queue, err)
 			case err != nil:
-				return fmt.Errorf("send %d messages to %s: %w: %w", len(groups[key]), key.queue, bus.ErrRefused, err)
+				return fmt.Errorf("send %d messages to %s: %w: %w", len(groups[key]), key.queue, bus.ErrRefused, tidied{err})
 			}
 			return nil
 		})
 	}
 	return g.Wait()
 }
+
+// tidied is an error of the SDK whose text is that of the service: without the names and braces of a structure.
+type tidied struct{ error }
+
+var structure = regexp.MustCompile(`(?s)\*Error\{Condition: (\S+), Description: (.*?), Info: map\[.*?\]\}`)
+
+func (t tidied) Error() string { return structure.ReplaceAllString(t.error.Error(), "$1, $2") }
+
+func (t tidied) Unwrap() error { return t.error }
 
 func group(msgs []message.Message, now time.Time) ([]batchKey, map[batchKey][]*azservicebus.Message) {
 	var order []batchKey
