@@ -45,6 +45,7 @@ type Import struct {
 	Reported     int                    `json:"reported"`
 	Results      string                 `json:"results,omitempty"` // path of the summary in container results
 	Work         string                 `json:"-"`                 // folder of the work files
+	Due          time.Time              `json:"-"`                 // when its stage or plan message should act; zero if none is on its way
 	Ask          json.RawMessage        `json:"ask,omitempty"`     // what a held file asks for
 	// Expected is when it will have ended and why not earlier, while guests are open.
 	Expected *forecast.Expectation `json:"expected,omitempty"`
@@ -122,6 +123,9 @@ func expect(ctx context.Context, l Ledger, all []Import) error {
 func view(ctx context.Context, l Ledger, i ledger.Import) (Import, error) {
 	v := Import{ID: i.ID, Source: i.Source, File: i.Path, Received: i.Created, Finished: i.Finished, State: stateOf(i), Code: i.Code,
 		Text: i.Text, Rows: i.Rows, RowsRejected: i.RowsRejected, Guests: i.GuestsPlanned, Revision: i.Revision, Reported: i.Reported, Results: i.Results, Work: i.Work()}
+	if i.State == ledger.Staging || i.State == ledger.Planning {
+		v.Due = i.Phase().Due
+	}
 	if i.State == ledger.Held && i.Ask != "" {
 		v.Ask = json.RawMessage(i.Ask)
 	}

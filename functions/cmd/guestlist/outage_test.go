@@ -56,7 +56,7 @@ func TestOutageOfServiceBusInTheMidstOfAReplay(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			id := map[string]string{"busy": "99ad0000000000000001", "full": "99ad0000000000000002"}[name]
+			id := map[string]string{"busy": "99e10000000000000001", "full": "99e20000000000000002"}[name]
 			w.failures(id, "outage-"+name)
 			breaks(w)
 			r := w.run("", "deadletters", "replay", id, "-yes")
@@ -95,4 +95,19 @@ func (w *world) fill(queue string) {
 		_, err := sender.ScheduleMessages(w.t.Context(), []*azservicebus.Message{{Body: make([]byte, 200<<10)}}, time.Now().Add(24*time.Hour), nil)
 		w.must(err)
 	}
+}
+
+// TestOutageIsShownByStatus as work that is late, with where to look.
+func TestOutageIsShownByStatus(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const id = "99e30000000000000001"
+	all := people()
+	all[0].Targets[0].Step = ledger.Step{Generation: 1, State: ledger.Sent, Due: time.Now().Add(-20 * time.Minute)}
+	w.imports(ledger.Import{ID: id, Source: "late", Path: "a.csv", Rows: 3}, all...)
+	r := w.run("", "status", id)
+	if !strings.Contains(strings.Join(strings.Fields(r.out), " "), "Late 1 guest should have been worked on more than 15 minutes ago. Nothing is lost: it waits.") {
+		t.Errorf("exit %d\n%s%s", r.code, r.out, r.err)
+	}
+	t.Log(r.out)
 }

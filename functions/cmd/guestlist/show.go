@@ -35,6 +35,7 @@ type details struct {
 	Guests   []status.Guest `json:"details"`
 	Rejected []rejected     `json:"rejectedRows"`
 	Files    *files         `json:"files,omitempty"`
+	Late     *status.Late   `json:"late,omitempty"`
 }
 
 // files are the paths of an import's results in container results.
@@ -60,6 +61,9 @@ func showImport(c *call, prefix string, all bool) error {
 		}
 	}
 	if d.Files, err = results(c, i); err != nil {
+		return err
+	}
+	if d.Late, err = status.FindLate(c.ctx, c.services.Ledger, i); err != nil {
 		return err
 	}
 	if c.json {
@@ -155,6 +159,7 @@ func printImport(w io.Writer, d details) {
 		return
 	}
 	row("Rows", rowsLine(i))
+	row("Late", late(d.Late))
 	if i.Guests > 0 {
 		row("Guests", fmt.Sprintf("%d, %d of them in the directory, %d open", i.Guests, i.Invited, i.Open))
 		row("Waiting", waiting(i))
@@ -169,6 +174,22 @@ func printImport(w io.Writer, d details) {
 			}
 		}
 	}
+}
+
+// late says that work waits which the ledger gives no reason for.
+func late(l *status.Late) string {
+	if l == nil {
+		return ""
+	}
+	var what []string
+	if l.File {
+		what = append(what, "the file itself")
+	}
+	if l.Guests > 0 {
+		what = append(what, counted(l.Guests, "guest"))
+	}
+	return fmt.Sprintf("%s should have been worked on more than 15 minutes ago. Nothing is lost: it waits. See whether the Function App runs, "+
+		"what its log says, and whether Service Bus and storage are up (docs/runbooks/outages.md).", strings.Join(what, " and "))
 }
 
 func rowsLine(i status.Import) string {
