@@ -12,6 +12,7 @@ import (
 
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/message"
+	"guestlist/pkg/wait"
 )
 
 // claimed sends the guest's mail under the claim on the guest's row, unless that is no more to be done, and returns the row
@@ -22,11 +23,36 @@ func (s *Step) claimed(ctx context.Context, m message.Message, i ledger.Import, 
 		return g, err
 	}
 	c := &claim{Step: s, i: i, entry: e, guest: g}
+	before := g.Mail
 	if err := c.deliver(ctx); err != nil {
 		_ = c.release(ctx) // the lease runs out by itself
 		return g, err
 	}
+	if c.guest.Mail == ledger.MailSent && before != ledger.MailSent && c.insist(ctx) {
+		return c.guest, nil
+	}
 	return c.guest, c.release(ctx)
+}
+
+// insistEvery is the pause between two tries to record a mail that was taken.
+const insistEvery = time.Second
+
+// insist writes down that the mail was sent, and gives the lease back; false leaves that to release, which finds out who was
+// quicker.
+func (c *claim) insist(ctx context.Context) bool {
+	ctx = context.WithoutCancel(ctx)
+	c.guest.Holder, c.guest.Until = "", time.Time{}
+	for end := time.Now().Add(c.Insist); time.Now().Before(end); {
+		saved, err := c.Ledger.SaveGuest(ctx, c.guest)
+		if err == nil {
+			c.guest = saved
+			return true
+		}
+		if errors.Is(err, ledger.ErrConflict) || wait.For(ctx, insistEvery) != nil {
+			return false
+		}
+	}
+	return false
 }
 
 // claim is the work under one lease.

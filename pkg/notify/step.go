@@ -47,6 +47,9 @@ type Step struct {
 	// Lease is how long a claim lasts; a mail is only sent with half of it left, and must be taken within 3/8 of it
 	// (120 s: 60 s and 45 s).
 	Lease time.Duration
+	// Insist is for how long the record of a mail that was taken is tried while the ledger is away: without a record the mail is
+	// sent again. Whoever takes the lease over meanwhile ends it. Zero tries once.
+	Insist time.Duration
 }
 
 // Do mails the guest of m, or finds that this has been done. It may be repeated at any time.

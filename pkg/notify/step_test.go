@@ -1,13 +1,16 @@
 package notify_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"guestlist/pkg/ledger"
+	"guestlist/pkg/ledger/memledger"
 	"guestlist/pkg/message"
 	"guestlist/pkg/notify"
 )
@@ -317,4 +320,51 @@ func TestOutageOfTheMailServer(t *testing.T) {
 			t.Errorf("%s: mailed after %s", name, took)
 		}
 	}
+}
+
+// TestOutageOfTheLedgerAfterTheMail: what the mail server took is recorded as soon as the ledger is back, and not sent again.
+func TestOutageOfTheLedgerAfterTheMail(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		away  time.Duration
+		mails int
+	}{"for twenty seconds": {20 * time.Second, 1}, "for longer than anybody insists": {time.Minute, 2}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				m := w.plan("a", nil)
+				l := &awayAfter{Store: w.ledger}
+				w.server.answer = func(int, notify.Mail) (error, bool) {
+					if l.until.IsZero() {
+						l.until = time.Now().Add(c.away)
+					}
+					return nil, false
+				}
+				for err := error(message.ErrNever); err != nil; {
+					s := w.step()
+					s.Ledger, s.Insist = l, 45*time.Second
+					if err = s.Do(t.Context(), m); err != nil {
+						time.Sleep(15 * time.Second)
+						w.now = w.now.Add(3 * time.Minute) // the lease is over
+					}
+				}
+				if n := len(w.server.taken); n != c.mails || w.guest().Mail != ledger.MailSent || w.guest().Holder != "" {
+					t.Errorf("%d mails, want %d; row %+v", n, c.mails, w.guest())
+				}
+			})
+		})
+	}
+}
+
+// awayAfter is a ledger that takes no guest's row until a time.
+type awayAfter struct {
+	*memledger.Store
+	until time.Time
+}
+
+func (l *awayAfter) SaveGuest(ctx context.Context, g ledger.Guest) (ledger.Guest, error) {
+	if time.Now().Before(l.until) {
+		return g, errors.New("no connection")
+	}
+	return l.Store.SaveGuest(ctx, g)
 }
