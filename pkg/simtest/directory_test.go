@@ -54,9 +54,9 @@ func (d *directory) slow(takes time.Duration) {
 
 func works(string) (breaker.Cause, error) { return "", nil }
 
-var errDown = errors.New("dial tcp: connection refused")
+var errGraphDown = errors.New("dial tcp: connection refused")
 
-func down(string) (breaker.Cause, error) { return breaker.Outage, errDown }
+func down(string) (breaker.Cause, error) { return breaker.Outage, errGraphDown }
 
 // invited returns how many users were made.
 func (d *directory) invited() int {

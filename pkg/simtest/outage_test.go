@@ -106,6 +106,26 @@ func TestOutageServiceBusRefusesForAnHour(t *testing.T) {
 	})
 }
 
+// TestOutageServiceBusDownForAnHour: nothing is sent, delivered or settled, for longer than the sweep's patience: it takes what
+// stands in the queues for lost, and cannot send it again.
+func TestOutageServiceBusDownForAnHour(t *testing.T) {
+	simulate(t, 2, fast, func(t *testing.T, w *world) {
+		id := w.drop("down", 1000)
+		w.until(10*time.Minute, "some are done", func() bool { return w.tally(id).Ended[ledger.Done] >= 100 })
+		w.bus.Down(true)
+		time.Sleep(time.Hour)
+		w.bus.Down(false)
+		took := w.reported(id, 40*time.Minute)
+		t.Logf("done %s after the end", took)
+		if took > 10*time.Minute {
+			t.Errorf("done %s after the end, want 10 minutes at most", took)
+		}
+		w.all(id, 1000)
+		w.counted(id)
+		w.unburnt(1, 3)
+	})
+}
+
 // TestOutageQueueFullForHours: each queue in turn takes nothing for three hours, as one does whose quota dead letters have
 // used up. What would follow a step waits in the step's own queue.
 func TestOutageQueueFullForHours(t *testing.T) {
