@@ -45,7 +45,7 @@ func (p *Planner) plan(ctx context.Context, m message.Message) error {
 	if err != nil {
 		return storage(err)
 	}
-	start := p.Now()
+	start, from := p.Now(), m
 	for m.Part < 2*ledger.Parts && !i.Cancelled {
 		if !parts[m.Part%ledger.Parts] {
 			m.Part, m.After = m.Part+1, ""
@@ -61,7 +61,7 @@ func (p *Planner) plan(ctx context.Context, m message.Message) error {
 		}
 		done, err := p.part(ctx, i, &m)
 		if err != nil {
-			return err
+			return p.interrupted(ctx, from, m, err)
 		}
 		if !done {
 			return p.handOver(ctx, m, pause)
@@ -238,6 +238,20 @@ func (p *Planner) handOver(ctx context.Context, m message.Message, after time.Du
 		m.At = time.Time{}
 	}
 	return p.Bus.Send(ctx, m)
+}
+
+// interrupted hands over what was done before a service went away: a plan that began at its message's position again each
+// time would never come to its end while storage fails now and then. Whatever is in its way then, the message itself waits.
+func (p *Planner) interrupted(ctx context.Context, from, m message.Message, err error) error {
+	later, waits := errors.AsType[*message.Later](err)
+	if !waits || m.Part == from.Part && m.After == from.After {
+		return err
+	}
+	if p.handOver(ctx, m, later.After) != nil {
+		return err
+	}
+	slog.InfoContext(ctx, "the plan waits", slog.String("because", later.Why))
+	return nil
 }
 
 // planned ends the plan. The report message covers imports without any guest, and those whose guests all ended before.
