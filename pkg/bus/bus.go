@@ -16,7 +16,7 @@ var ErrLockLost = errors.New("the message's lock is lost")
 
 // ErrRefused means that the broker did not accept a message: the queue is full, the broker is busy, or it cannot be reached.
 // That says nothing against the message, and costs no attempt.
-var ErrRefused = errors.New("Service Bus does not take messages now")
+var ErrRefused = errors.New("no messages are taken now")
 
 // Sender sends messages.
 type Sender interface {
