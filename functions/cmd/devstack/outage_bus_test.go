@@ -15,14 +15,14 @@ import (
 func TestOutageServiceBus(t *testing.T) {
 	t.Parallel()
 	w, l := wiredWorld(t, nil)
-	w.through(120, 2*time.Minute, 1, 6, func(d *drop) {
-		for _, out := range []struct{ at, seconds int }{{0, 10}, {60, 65}} {
-			w.progress(d, out.at)
+	w.through(60, 2*time.Minute, 1, 6, func(d *drop) {
+		for _, out := range []struct{ at, seconds int }{{0, 10}, {20, 65}} {
+			w.reaches(d, out.at)
 			l.bus.cut()
 			w.during(time.Duration(out.seconds) * time.Second)
 			l.bus.mend()
 		}
-		w.progress(d, 100)
+		w.reaches(d, 40)
 		if err := w.bus.SetFaults(1, servicebus.Fault{Kind: servicebus.ServerBusy}); err != nil {
 			t.Fatal(err)
 		}
@@ -30,7 +30,7 @@ func TestOutageServiceBus(t *testing.T) {
 		if err := w.bus.SetFaults(1); err != nil {
 			t.Fatal(err)
 		}
-		w.progress(d, 160)
+		w.reaches(d, 70)
 		thaw := l.bus.freeze()
 		w.during(25 * time.Second)
 		thaw()
@@ -46,15 +46,16 @@ func TestOutageQueueFull(t *testing.T) {
 	for _, queue := range message.Queues {
 		empty = append(empty, w.fill(queue))
 	}
-	w.through(40, 2*time.Minute, 1, 2, func(d *drop) {
-		for _, e := range empty {
-			w.during(12 * time.Second)
+	w.through(30, 2*time.Minute, 1, 2, func(*drop) {
+		w.during(5 * time.Second) // the file's event waits at Event Grid
+		for n, e := range empty {
+			waited := w.ends().verdicts["later"]
 			e()
+			if n+1 < len(empty) {
+				w.until("a step waits for "+message.Queues[n+1], func() bool { return w.ends().verdicts["later"] > waited })
+			}
 		}
 	})
-	if n := w.ends().verdicts["later"]; n < 80 {
-		t.Errorf("%d messages waited: the queues were not full", n)
-	}
 }
 
 // fill uses up the quota of a queue, with messages for tomorrow. The function that it returns takes them out again.

@@ -21,10 +21,10 @@ func TestOutageStartWithoutServices(t *testing.T) {
 	t.Parallel()
 	w, l := wiredWorldOf(t, &lines{away: true}, nil)
 	pid := w.platform.handlerPID()
-	w.through(40, 2*time.Minute, 1, 2, func(d *drop) {
+	w.through(30, 2*time.Minute, 1, 2, func(d *drop) {
 		w.during(25 * time.Second)
 		l.mend()
-		w.progress(d, 10)
+		w.reaches(d, 10)
 		l.cut()
 		w.during(25 * time.Second)
 		l.mend()
@@ -44,7 +44,7 @@ func TestOutageStorageServer(t *testing.T) {
 		o.data = filepath.Join(small, "azurite")
 		o.env = filepath.Join(small, "devstack.env")
 	})
-	w.through(60, 2*time.Minute, 1, 2, func(d *drop) {
+	w.through(40, 2*time.Minute, 1, 2, func(d *drop) {
 		filler := filepath.Join(small, "filler")
 		if mounted {
 			fillDisk(t, filler)
@@ -57,11 +57,11 @@ func TestOutageStorageServer(t *testing.T) {
 		l.blobs.meet(nil)
 		l.tables.meet(nil)
 		_ = os.Remove(filler)
-		w.progress(d, 5)
+		w.reaches(d, 5)
 		w.signal(syscall.SIGSTOP)
 		w.during(20 * time.Second)
 		w.signal(syscall.SIGCONT)
-		w.progress(d, 60)
+		w.reaches(d, 40)
 		w.restart(w.data)
 	})
 }
