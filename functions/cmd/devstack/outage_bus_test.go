@@ -26,13 +26,13 @@ func TestOutageServiceBus(t *testing.T) {
 		if err := w.bus.SetFaults(1, servicebus.Fault{Kind: servicebus.ServerBusy}); err != nil {
 			t.Fatal(err)
 		}
-		w.during(25 * time.Second)
+		w.during(12 * time.Second)
 		if err := w.bus.SetFaults(1); err != nil {
 			t.Fatal(err)
 		}
 		w.reaches(d, 70)
 		thaw := l.bus.freeze()
-		w.during(25 * time.Second)
+		w.during(12 * time.Second)
 		thaw()
 	})
 }

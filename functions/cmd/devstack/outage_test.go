@@ -193,7 +193,7 @@ func TestOutageStorage(t *testing.T) {
 		} {
 			w.reaches(d, n*11)
 			begins()
-			w.during(12 * time.Second)
+			w.during(9 * time.Second)
 			both(nil)()
 			l.blobs.mend()
 			l.tables.mend()
