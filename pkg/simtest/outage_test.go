@@ -70,6 +70,9 @@ func TestOutageGraphAnHour(t *testing.T) {
 				if n := len(w.bus.Sent()) - sent; n > 54*8 { // a probe is one message; plan's pauses are six a minute
 					t.Errorf("%d messages in 54 minutes", n)
 				}
+				if w.moving(message.Invitations)+w.moving(message.Assignments) > 1 {
+					t.Errorf("messages are on their way:\n%s", w.describe())
+				}
 				w.dir.slow(0)
 				w.dir.meets(works)
 				back := w.until(3*time.Minute, "the breaker closes", func() bool { return !w.breaker().Open })
