@@ -46,8 +46,17 @@ type Import struct {
 	Results      string                 `json:"results,omitempty"` // path of the summary in container results
 	Work         string                 `json:"-"`                 // folder of the work files
 	Ask          json.RawMessage        `json:"ask,omitempty"`     // what a held file asks for
+	Approval     *Approval              `json:"approval,omitempty"`
 	// Expected is when it will have ended and why not earlier, while guests are open.
 	Expected *forecast.Expectation `json:"expected,omitempty"`
+}
+
+// Approval says that a person let a file pass that has more guests than its source's policy allows.
+type Approval struct {
+	Guests int       `json:"guests"`
+	By     string    `json:"by,omitempty"` // as the operator's machine said; nobody has checked it
+	Reason string    `json:"reason,omitempty"`
+	At     time.Time `json:"at"`
 }
 
 // Settled reports whether nothing will move without a person: the results are written, or the import is held.
@@ -124,6 +133,9 @@ func view(ctx context.Context, l Ledger, i ledger.Import) (Import, error) {
 		Text: i.Text, Rows: i.Rows, RowsRejected: i.RowsRejected, Guests: i.GuestsPlanned, Revision: i.Revision, Reported: i.Reported, Results: i.Results, Work: i.Work()}
 	if i.State == ledger.Held && i.Ask != "" {
 		v.Ask = json.RawMessage(i.Ask)
+	}
+	if a := i.Approval; a.Guests > 0 {
+		v.Approval = &Approval{a.Guests, a.By, a.Reason, a.At}
 	}
 	if i.Plan.Generation == 0 {
 		return v, nil // nothing planned: no entries to count
