@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"os/user"
 	"strings"
 	"unicode/utf8"
 
@@ -124,5 +125,8 @@ func agree(c *call, i status.Import, ask policy.Ask, result *approved) error {
 // was, only their own logs can tell.
 func (c *call) operator() string {
 	name := cmp.Or(c.getenv("USER"), c.getenv("LOGNAME"), c.getenv("USERNAME"))
+	if u, err := user.Current(); name == "" && err == nil {
+		name = u.Username
+	}
 	return status.Clean(string([]rune(name)[:min(64, utf8.RuneCountInString(name))]))
 }
