@@ -18,7 +18,7 @@ const (
 )
 
 // complete lists the storage operations after which a blob has its content. CreateFile and SftpCreate make an empty
-// placeholder and are followed by one of these.
+// placeholder, SftpWrite is about a part; all are followed by one of these.
 var complete = map[string]bool{"PutBlob": true, "PutBlockList": true, "CopyBlob": true, "FlushWithClose": true, "SftpCommit": true}
 
 // upload is what an event says about a blob.

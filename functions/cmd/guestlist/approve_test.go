@@ -29,15 +29,15 @@ func TestApproveLetsOneFilePassOnlyIfAPersonAgrees(t *testing.T) {
 	t.Parallel()
 	w := alone(t)
 	w.env["USER"] = "ana"
-	id := w.tooMany("99aa0000000000000001", "approve-one", 2).ID
-	other := w.tooMany("99ab0000000000000001", "approve-one", 2).ID
-	w.run("", "status", "99aa")
+	id := w.tooMany("9eaa0000000000000001", "approve-one", 2).ID
+	other := w.tooMany("9eab0000000000000001", "approve-one", 2).ID
+	w.run("", "status", "9eaa")
 	for _, typed := range []string{"n\n", ""} {
-		if r := w.run(typed, "approve", "99aa"); r.code != exitFailed || w.get(id).State != ledger.Held {
+		if r := w.run(typed, "approve", "9eaa"); r.code != exitFailed || w.get(id).State != ledger.Held {
 			t.Fatalf("answer %q: exit %d, state %s", typed, r.code, w.get(id).State)
 		}
 	}
-	w.run("y\n", "approve", "99aa", "-reason", "the yearly list, agreed with Ben")
+	w.run("y\n", "approve", "9eaa", "-reason", "the yearly list, agreed with Ben")
 	i := w.get(id)
 	if i.State != ledger.Staging || i.Stage.Generation != 2 || i.Approval.Guests != 3 || i.Approval.At.IsZero() {
 		t.Errorf("the import is %s, generation %d, approval %+v: it must be read again", i.State, i.Stage.Generation, i.Approval)
@@ -51,8 +51,8 @@ func TestApproveLetsOneFilePassOnlyIfAPersonAgrees(t *testing.T) {
 	if p, _ := w.policyOf("approve-one"); p.MaxGuests != 2 {
 		t.Errorf("the policy allows %d guests now", p.MaxGuests)
 	}
-	w.run("", "status", "99aa")
-	w.run("", "approve", "99aa", "-yes", "-reason", "once more")
+	w.run("", "status", "9eaa")
+	w.run("", "approve", "9eaa", "-yes", "-reason", "once more")
 	if again := w.get(id); again.Stage.Generation != 2 || again.Approval != i.Approval {
 		t.Errorf("a second approval changed %+v", again)
 	}
@@ -62,14 +62,14 @@ func TestApproveLetsOneFilePassOnlyIfAPersonAgrees(t *testing.T) {
 func TestApproveSaysWhatToDoInstead(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.held("99ba0000000000000001", "approve-other", asked)
-	w.imports(ledger.Import{ID: "99bb0000000000000001", Source: "approve-other", Path: "a.csv", Reported: 1})
-	i := w.tooMany("99bc0000000000000001", "approve-cancelled", 2)
+	w.held("9eba0000000000000001", "approve-other", asked)
+	w.imports(ledger.Import{ID: "9ebb0000000000000001", Source: "approve-other", Path: "a.csv", Reported: 1})
+	i := w.tooMany("9ebc0000000000000001", "approve-cancelled", 2)
 	_, err := sweep.Cancel(t.Context(), w.services.Ledger, i.ID)
 	w.must(err)
-	w.tooMany("99bd0000000000000001", "approve-orphan", 2)
+	w.tooMany("9ebd0000000000000001", "approve-orphan", 2)
 	w.must(w.services.Blobs.Delete(t.Context(), "config", policy.File("approve-orphan")))
-	for _, id := range []string{"99ba", "99bb", "99bc", "99bd", "99be"} {
+	for _, id := range []string{"9eba", "9ebb", "9ebc", "9ebd", "9ebe"} {
 		before := w.snapshot()
 		if r := w.run("", "approve", id, "-yes"); r.code != exitFailed {
 			t.Errorf("approve %s: exit %d", id, r.code)
@@ -78,7 +78,7 @@ func TestApproveSaysWhatToDoInstead(t *testing.T) {
 			t.Errorf("approve %s changed the imports:\n%s\n%s", id, before, after)
 		}
 	}
-	w.run("", "approve", "99ba", "-reason", strings.Repeat("x", maxReason+1))
+	w.run("", "approve", "9eba", "-reason", strings.Repeat("x", maxReason+1))
 	w.golden("approve-instead", regexp.MustCompile("x{20,}"))
 }
 
@@ -87,7 +87,7 @@ func (w *world) snapshot() string {
 	var b strings.Builder
 	for i, err := range w.services.Ledger.ListImports(w.t.Context(), false) {
 		w.must(err)
-		if strings.HasPrefix(i.ID, "99b") {
+		if strings.HasPrefix(i.ID, "9eb") {
 			fmt.Fprintf(&b, "%+v\n", i)
 		}
 	}
@@ -97,11 +97,11 @@ func (w *world) snapshot() string {
 func TestTwoOperatorsApproveOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	id := w.tooMany("99ca0000000000000001", "approve-two", 2).ID
+	id := w.tooMany("9eca0000000000000001", "approve-two", 2).ID
 	results := make([]result, 4)
 	var wg sync.WaitGroup
 	for n := range results {
-		wg.Go(func() { results[n] = runWith(t.Context(), w.getenv, "", "approve", "99ca", "-yes", "-json") })
+		wg.Go(func() { results[n] = runWith(t.Context(), w.getenv, "", "approve", "9eca", "-yes", "-json") })
 	}
 	wg.Wait()
 	first := 0
@@ -120,7 +120,7 @@ func TestApproveAndCancelRace(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for n := range 4 {
-		id := w.tooMany(fmt.Sprintf("99d%d0000000000000001", n), fmt.Sprintf("approve-race-%d", n), 2).ID
+		id := w.tooMany(fmt.Sprintf("9ed%d0000000000000001", n), fmt.Sprintf("approve-race-%d", n), 2).ID
 		var approve, cancel result
 		var wg sync.WaitGroup
 		wg.Go(func() { approve = runWith(t.Context(), w.getenv, "", "approve", id, "-yes") })
