@@ -38,7 +38,15 @@ type Import struct {
 	ReportDue                         time.Time // before it the sweep asks for no report, since one is being written
 	Expected                          time.Time // end that was expected when the guests were planned; zero if nobody could say
 	ExpectedWhy                       string    // why not earlier
+	Approval                          Approval  // that a person gave a file over its policy's maximum
 	Version                           string    // opaque; set by the store
+}
+
+// Approval lets one import have more guests than its source's policy allows in a file. The zero value allows nothing.
+type Approval struct {
+	Guests     int    // so many, whatever the policy says
+	By, Reason string // as the operator's machine and the operator said; nobody has checked it
+	At         time.Time
 }
 
 // Phase is the state of an import's stage or plan message.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"guestlist/pkg/blobstore"
 	"guestlist/pkg/forecast"
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/message"
@@ -276,5 +277,11 @@ func (p *Planner) planned(ctx context.Context, m message.Message) error {
 
 // storage makes an error of blob storage wait: stage and plan have no guest to fail, and storage comes back.
 func storage(err error) error {
+	switch {
+	case errors.Is(err, blobstore.ErrPending):
+		return &message.Later{After: 15 * time.Second, Why: "The file is still being copied into the inbox."}
+	case errors.Is(err, blobstore.ErrArchived):
+		return &message.Later{After: 15 * time.Minute, Why: "The file lies in the archive tier, where nobody can read it. Move it to the hot tier, or cancel the import."}
+	}
 	return &message.Later{After: 15 * time.Second, Why: fmt.Sprintf("blob storage cannot be reached: %v", err)}
 }

@@ -332,7 +332,7 @@ func TestEventsThatAreNoUpload(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.allow(nil)
-	placeholder := event("SftpCreate", "a.csv", "0x1")
+	placeholder := w.event("SftpCreate", "a.csv", "0x1")
 	if err := w.deliver(placeholder); err != nil || len(w.imports()) != 0 {
 		t.Errorf("an empty placeholder made %d imports, %v", len(w.imports()), err)
 	}

@@ -15,6 +15,7 @@ import (
 	"path"
 	"strings"
 	"time"
+	"unicode/utf16"
 
 	"guestlist/pkg/blobstore"
 	"guestlist/pkg/ledger"
@@ -142,9 +143,21 @@ func names(i ledger.Import) files {
 	return files{base + ".result.csv", base + ".failed.csv", base + ".summary.json"}
 }
 
-// safe keeps the results of a source below the source's own folder, whatever its blobs are called.
+// A name of a blob has at most 1,024 characters and 254 segments. What is added to that of a file is the source, the time,
+// the import's id and a suffix, below 150 characters together.
+const (
+	mostName     = 850
+	mostSegments = 200
+)
+
+// safe keeps the results of a source below the source's own folder, whatever its blobs are called, and leaves out folders
+// of a name that is so long that theirs could not be written.
 func safe(name string) string {
 	parts := strings.Split(strings.ReplaceAll(name, "\\", "/"), "/")
+	if len(utf16.Encode([]rune(name))) > mostName || len(parts) > mostSegments {
+		last := []rune(parts[len(parts)-1])
+		parts = []string{"_", string(last[max(0, len(last)-mostName/4):])}
+	}
 	for n, p := range parts {
 		if p == "" || strings.Trim(p, ".") == "" {
 			parts[n] = "_"

@@ -47,8 +47,17 @@ type Import struct {
 	Work         string                 `json:"-"`                 // folder of the work files
 	Due          time.Time              `json:"-"`                 // when its stage or plan message should act; zero if none is on its way
 	Ask          json.RawMessage        `json:"ask,omitempty"`     // what a held file asks for
+	Approval     *Approval              `json:"approval,omitempty"`
 	// Expected is when it will have ended and why not earlier, while guests are open.
 	Expected *forecast.Expectation `json:"expected,omitempty"`
+}
+
+// Approval says that a person let a file pass that has more guests than its source's policy allows.
+type Approval struct {
+	Guests int       `json:"guests"`
+	By     string    `json:"by,omitempty"` // as the operator's machine said; nobody has checked it
+	Reason string    `json:"reason,omitempty"`
+	At     time.Time `json:"at"`
 }
 
 // Settled reports whether nothing will move without a person: the results are written, or the import is held.
@@ -128,6 +137,9 @@ func view(ctx context.Context, l Ledger, i ledger.Import) (Import, error) {
 	}
 	if i.State == ledger.Held && i.Ask != "" {
 		v.Ask = json.RawMessage(i.Ask)
+	}
+	if a := i.Approval; a.Guests > 0 {
+		v.Approval = &Approval{a.Guests, a.By, a.Reason, a.At}
 	}
 	if i.Plan.Generation == 0 {
 		return v, nil // nothing planned: no entries to count

@@ -36,6 +36,7 @@ type stack struct {
 	platform *platform
 	aws      *aws // nil without -s3
 	services *connect.Services
+	events   *eventgrid.Watcher
 }
 
 // stackUp starts the stack, does what the options ask for, and stops it.
@@ -200,6 +201,7 @@ func (s *stack) startEvents(ctx context.Context, log io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("start Event Grid: %w", err)
 	}
+	s.events = w
 	s.onClose(func() { w.Close() })
 	return nil
 }

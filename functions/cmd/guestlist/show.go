@@ -153,6 +153,7 @@ func printImport(w io.Writer, d details) {
 	row("Received", i.Received.UTC().Format("2006-01-02 15:04:05Z"))
 	row("State", stateLine(i))
 	row("Why", because(i.Text))
+	row("Approved", approval(i.Approval))
 	if i.State == string(ledger.Held) {
 		row("Rows", fmt.Sprint(i.Rows))
 		printAsk(w, i)
@@ -201,8 +202,26 @@ func rowsLine(i status.Import) string {
 
 // exact returns an import's reason with commands that can be run as they stand.
 func exact(i status.Import) string {
-	from := fmt.Sprintf("guestlist source add %s -from ", i.Source)
-	return strings.ReplaceAll(i.Text, from+"IMPORT", from+i.ID)
+	text := i.Text
+	for _, command := range []string{fmt.Sprintf("guestlist source add %s -from ", i.Source), "guestlist approve "} {
+		text = strings.ReplaceAll(text, command+"IMPORT", command+i.ID)
+	}
+	return text
+}
+
+// approval says who let a file pass, when and why.
+func approval(a *status.Approval) string {
+	if a == nil {
+		return ""
+	}
+	text := fmt.Sprintf("%s, for %s", day(a.At), counted(a.Guests, "guest"))
+	if a.By != "" {
+		text += ", by " + a.By
+	}
+	if a.Reason != "" {
+		text += ": " + a.Reason
+	}
+	return text
 }
 
 // because returns a reason without the command at its end: for a held file the exact one is printed below.
