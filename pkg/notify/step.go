@@ -39,14 +39,18 @@ type Step struct {
 	Sender    Sender
 	Pace      Pace
 	// Redeem makes a new redeem link for a guest whose link got lost, without a mail by Microsoft, and returns the user id
-	// with it. Its errors are verdicts. It may be repeated.
-	Redeem func(ctx context.Context, e ledger.Entry) (userID, url string, err error)
+	// with it. Its errors are verdicts. It may be repeated. It calls begin when its turn has come, right before it asks for the
+	// link: begin's error is the verdict, its context that of the call.
+	Redeem func(ctx context.Context, e ledger.Entry, begin Begin) (userID, url string, err error)
 	// Holder returns a new name for the holder of a lease, unique among all workers.
 	Holder func() string
 	// Lease is how long a claim lasts; a mail is only sent with half of it left, and must be taken within 3/8 of it
 	// (120 s: 60 s and 45 s).
 	Lease time.Duration
 }
+
+// Begin says whether an act may begin under the lease on a guest, and returns its context.
+type Begin func(context.Context) (context.Context, context.CancelFunc, error)
 
 // Do mails the guest of m, or finds that this has been done. It may be repeated at any time.
 func (s *Step) Do(ctx context.Context, m message.Message) error {

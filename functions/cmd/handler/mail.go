@@ -112,11 +112,16 @@ func (w wiring) transport() (notify.Transport, error) {
 // redeem makes a new redeem link for a guest who is there. It is an invitation to Microsoft Graph, so it waits its turn. What
 // every guest would meet is waited for like a mail server that is away: mails do not stop for the circuit breaker, since
 // most of them ask nothing of Microsoft Graph.
-func (w wiring) redeem(ctx context.Context, e ledger.Entry) (userID, url string, err error) {
+func (w wiring) redeem(ctx context.Context, e ledger.Entry, begin notify.Begin) (userID, url string, err error) {
 	turn, err := w.pacer.Invitation(ctx)
 	if err != nil {
 		return "", "", err
 	}
+	ctx, cancel, err := begin(ctx)
+	if err != nil {
+		return "", "", err
+	}
+	defer cancel()
 	made, err := w.directory.Invite(ctx, invite.Invitation{Address: e.Address, DisplayName: e.DisplayName, RedirectURL: e.RedirectURL})
 	turn.Done(ctx, err)
 	if t, is := errors.AsType[*breaker.Trouble](err); is {
