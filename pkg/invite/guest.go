@@ -170,7 +170,7 @@ func (c *claim) posted(ctx context.Context, made Invited, failed error, before l
 func uncertain(left, whole time.Duration) error {
 	return &message.Later{
 		After: max(min(left, whole/10), time.Second), Why: "an invitation may have been sent; waiting for the directory to show it",
-		Budget: 24 * time.Hour,
+		Budget: 24 * time.Hour, Class: "uncertain invitation",
 		Spent: &message.Failure{Code: "invite.uncertain", Text: "Microsoft's answers to the invitation were lost for a day. " +
 			"Look for the guest in the directory, then replay the row."},
 	}

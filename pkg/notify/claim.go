@@ -44,7 +44,7 @@ func (c *claim) deliver(ctx context.Context) error {
 	case c.guest.Mail == ledger.MailSent:
 		return nil
 	case c.guest.Invite == ledger.InvitePosting:
-		return &message.Later{After: 15 * time.Second, Why: "the guest is being invited anew", Budget: 24 * time.Hour}
+		return &message.Later{After: 15 * time.Second, Why: "the guest is being invited anew", Budget: Patience, Class: Class}
 	case c.guest.Invite != ledger.Invited || c.guest.UserID == "":
 		return nil // the row was reset: the account is gone
 	}
@@ -124,7 +124,7 @@ func (s *Step) copied(ctx context.Context, m message.Message, i ledger.Import, e
 	defer cancel()
 	err = s.Transport.Send(limited, mail)
 	if later, ok := errors.AsType[*message.Later](err); ok { // a budget of its own, not the rest of the guest's
-		return end, &message.Later{After: later.After, Why: later.Why + " (copy)", Budget: later.Budget, Spent: later.Spent}
+		return end, &message.Later{After: later.After, Why: later.Why + " (copy)", Budget: later.Budget, Class: Class + " copy", Spent: later.Spent}
 	}
 	if f, ok := errors.AsType[*message.Failure](err); ok {
 		end.code, end.text = noCopy(f).Code, noCopy(f).Text
