@@ -5,7 +5,7 @@
 // tables:
 //
 //   - guests: a row per person; partition = the first two digits of the key.
-//   - imports: all in one partition; i|<id> is the import, o|<id> is there while it is open.
+//   - imports: all in one partition; i|<id> is the import, o|<id> is there while it is open, f|<finished>|<id> afterwards.
 //   - entries: sixteen partitions per import, <import>-<first digit of the guest key>, each with e|<guest> (the entry),
 //     d|<due>|<guest> and w|<reason>|<guest> (its indexes, empty rows) and c (the tally).
 //   - grants: a partition per target, a row per guest to whom it was granted.
@@ -15,7 +15,7 @@
 // carries a random version, by which a writer whose answer was lost finds out that it has written after all. Updates of
 // one partition from one process share transactions, so that they do not get in each other's way.
 //
-// It leaves out deleting guests and imports, which nobody does.
+// It leaves out deleting guests, which nobody does: their rows are the memory against a second invitation.
 package tableledger
 
 import (
