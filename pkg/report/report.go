@@ -122,11 +122,23 @@ type files struct{ result, failed, summary string }
 
 // names gives the results of a revision their paths: <source>/<file>/<time>-<import>, the first without a suffix.
 func names(i ledger.Import) files {
-	base := path.Join(i.Source, safe(i.Path), i.Created.UTC().Format("20060102T150405Z")+"-"+i.ID)
+	base := base(i)
 	if i.Revision > 1 {
 		base += fmt.Sprintf(".r%d", i.Revision)
 	}
 	return files{base + ".result.csv", base + ".failed.csv", base + ".summary.json"}
+}
+
+func base(i ledger.Import) string {
+	return path.Join(i.Source, safe(i.Path), i.Created.UTC().Format("20060102T150405Z")+"-"+i.ID)
+}
+
+// Remove deletes the results of all revisions of an import. It may be repeated.
+func Remove(ctx context.Context, blobs work.Blobs, i ledger.Import) error {
+	if err := work.RemoveAll(ctx, blobs, Container, base(i)+"."); err != nil {
+		return fmt.Errorf("remove the results of import %s: %w", i.ID, err)
+	}
+	return nil
 }
 
 // safe keeps the results of a source below the source's own folder, whatever its blobs are called.

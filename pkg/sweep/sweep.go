@@ -1,6 +1,6 @@
 // Package sweep looks after what messages cannot: work whose message was lost, work that waits, probes of the circuit
-// breaker, imports that an operator cancelled, reports that are due, dead letters that are done with. It runs on a timer, and is, besides planning and replay, the only
-// code that makes messages from the ledger.
+// breaker, imports that an operator cancelled, reports that are due, dead letters that are done with, imports that ended long
+// ago. It runs on a timer, and is, besides planning and replay, the only code that makes messages from the ledger.
 //
 // A sweep may run at any time, also while another one runs: every change is conditional, and a message sent twice ends at
 // its entry.
@@ -26,6 +26,10 @@ type Ledger interface {
 	Now(ctx context.Context) (time.Time, error)
 	ListImports(ctx context.Context, openOnly bool) iter.Seq2[ledger.Import, error]
 	UpdateImport(ctx context.Context, id string, change func(*ledger.Import) error) (ledger.Import, error)
+	EndedBefore(ctx context.Context, t time.Time) iter.Seq2[ledger.Import, error]
+	DeleteImport(ctx context.Context, i ledger.Import) error
+	PurgeEntries(ctx context.Context, importID string) error
+	Forget(ctx context.Context, target, importID string, guests []string) error
 	ListEntries(ctx context.Context, importID string, part int, after string) iter.Seq2[ledger.Entry, error]
 	UpdateEntries(ctx context.Context, importID string, guests []string, change func(*ledger.Entry) error) ([]ledger.Entry, error)
 	DueBefore(ctx context.Context, importID string, t time.Time) iter.Seq2[string, error]
@@ -55,6 +59,8 @@ type Sweep struct {
 	// StaleAfter is how long after its due time a message counts as lost: 30 min, far beyond every delay that a message
 	// may have without telling the ledger.
 	StaleAfter time.Duration
+	// Purge removes imports that ended long ago.
+	Purge Purge
 }
 
 // cancelled is the reason of everything that an operator's cancel ends.
@@ -86,7 +92,7 @@ func (s *Sweep) Run(ctx context.Context) error {
 	if n > 0 {
 		slog.InfoContext(ctx, "dead letters completed", slog.Int("count", n))
 	}
-	return errors.Join(append(errs, err)...)
+	return errors.Join(append(errs, err, s.purge(ctx, now))...)
 }
 
 func (s *Sweep) one(ctx context.Context, i ledger.Import, now time.Time) error {

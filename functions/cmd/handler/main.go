@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -33,6 +34,7 @@ import (
 	"guestlist/pkg/report"
 	"guestlist/pkg/sweep"
 	"guestlist/pkg/window"
+	"guestlist/pkg/work"
 )
 
 func main() {
@@ -134,5 +136,11 @@ func (w wiring) report() *report.Step { return &report.Step{Ledger: w.Ledger, Bl
 
 func (w wiring) sweep() func(context.Context) error {
 	letters := &replay.Replay{Ledger: w.Ledger, Bus: w.Bus, DeadLetters: w.Bus}
-	return (&sweep.Sweep{Ledger: w.Ledger, Bus: w.Bus, Breaker: w.breaker, Window: w.window(), Tidy: letters.Tidy, StaleAfter: w.staleAfter}).Run
+	return (&sweep.Sweep{Ledger: w.Ledger, Bus: w.Bus, Breaker: w.breaker, Window: w.window(), Tidy: letters.Tidy, StaleAfter: w.staleAfter,
+		Purge: sweep.Purge{After: w.purgeAfter, Files: w.removeFiles, Letters: letters.RemoveAll}}).Run
+}
+
+// removeFiles removes what blob storage keeps of an import; the upload itself is its source's.
+func (w wiring) removeFiles(ctx context.Context, i ledger.Import) error {
+	return errors.Join(work.Remove(ctx, w.Blobs, i.ID), report.Remove(ctx, w.Blobs, i))
 }
