@@ -93,3 +93,20 @@ func Release(ctx context.Context, l Guests, g *Guest) error {
 	g.Holder, g.Until = "", time.Time{}
 	return Keep(context.WithoutCancel(ctx), l, g)
 }
+
+// EraseLink erases a guest's redeem link when no mail with it will be sent: a replay asks for a new one. Its errors are
+// verdicts; whoever works on the guest is waited for, since a write would make him lose his lease.
+func EraseLink(ctx context.Context, l Holding, key, holder string, d time.Duration) error {
+	g, err := l.Guest(ctx, key)
+	if errors.Is(err, ErrNotFound) || err == nil && g.RedeemURL == "" {
+		return nil
+	}
+	if err != nil {
+		return Unreachable(err)
+	}
+	if g, err = Hold(ctx, l, key, holder, d, 0); err != nil {
+		return err
+	}
+	g.RedeemURL = ""
+	return Release(ctx, l, &g)
+}

@@ -166,8 +166,8 @@ func (s *Step) update(ctx context.Context, m message.Message, change func(*ledge
 	return nil
 }
 
-// Failed records that the guest could not be mailed. If the mail itself was sent and only its copy was not, the step ends
-// well and says so.
+// Failed records that the guest could not be mailed, and erases the redeem link: a replay asks for a new one. If the mail
+// itself was sent and only its copy was not, the step ends well and says so.
 func (s *Step) Failed(ctx context.Context, m message.Message, f *message.Failure) error {
 	now, err := s.Ledger.Now(ctx)
 	if err != nil {
@@ -178,6 +178,13 @@ func (s *Step) Failed(ctx context.Context, m message.Message, f *message.Failure
 		return err
 	}
 	sent := judge(g, m.Import).mine
+	if err := s.failed(ctx, m, f, sent, now); err != nil || g.Mail == ledger.MailSent {
+		return err
+	}
+	return ledger.EraseLink(ctx, s.Ledger, m.Guest, s.Holder(), s.Lease)
+}
+
+func (s *Step) failed(ctx context.Context, m message.Message, f *message.Failure, sent bool, now time.Time) error {
 	return s.update(ctx, m, func(e *ledger.Entry) error {
 		if e.Notify.State == ledger.Ended || e.Notify.Generation != m.Generation {
 			return ledger.ErrUnchanged

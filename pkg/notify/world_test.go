@@ -163,6 +163,13 @@ func (w *world) entry(importID string) *ledger.Entry {
 	return &e
 }
 
+func (w *world) update(importID string, change func(*ledger.Entry)) {
+	w.t.Helper()
+	if _, _, err := w.ledger.UpdateEntry(w.t.Context(), importID, guest, func(e *ledger.Entry) error { change(e); return nil }); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 func (w *world) reports() (n int) {
 	for _, m := range w.bus.Sent() {
 		if m.Kind == message.Report {

@@ -35,7 +35,7 @@ type Ledger interface {
 	DueBefore(ctx context.Context, importID string, t time.Time) iter.Seq2[string, error]
 	WaitingFor(ctx context.Context, importID, reason string) iter.Seq2[string, error]
 	Tally(ctx context.Context, importID string) (ledger.Tally, error)
-	Guest(ctx context.Context, key string) (ledger.Guest, error)
+	ledger.Guests
 }
 
 // Breaker is the part of the circuit breaker that the sweep uses; see pkg/breaker.
