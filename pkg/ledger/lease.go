@@ -88,10 +88,15 @@ func Keep(ctx context.Context, l Guests, g *Guest) error {
 	return nil
 }
 
+// ReleaseTime limits Release, which may begin when the message's time is over.
+const ReleaseTime = 15 * time.Second
+
 // Release is Keep that gives the lease back, even when the message's time is over.
 func Release(ctx context.Context, l Guests, g *Guest) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ReleaseTime)
+	defer cancel()
 	g.Holder, g.Until = "", time.Time{}
-	return Keep(context.WithoutCancel(ctx), l, g)
+	return Keep(ctx, l, g)
 }
 
 // EraseLink erases a guest's redeem link when no mail with it will be sent: a replay asks for a new one. Its errors are

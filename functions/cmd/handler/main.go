@@ -75,23 +75,33 @@ func setUp(ctx context.Context, getenv func(string) string, log *slog.Logger) (h
 		return nil, err
 	}
 	b, pacer := breaker.New(services.Ledger, c.probes), pace.New(services.Ledger, c.pace)
+	pacer.Reserve = ledger.Term(c.lease).Act()
 	client, err := graph.New(graph.Config{Endpoint: c.graph, Credential: credential, Seen: watch(b, pacer)})
 	if err != nil {
 		return nil, err
 	}
 	w := wiring{config: c, Services: services, directory: directory{graph: client, assigns: c.assigns}, breaker: b, pacer: pacer}
-	mails, err := w.notify()
+	functions, err := w.functions()
 	if err != nil {
 		return nil, err
 	}
 	return customhandler.New(customhandler.Options{
-		Functions: []customhandler.Function{
-			planupload.New(w.planner()), inviteguest.New(b.Guard(w.invite())), assignaccess.New(b.Guard(w.assign())), notifyguest.New(mails),
-			reportimport.New(w.report()),
-		},
-		Timers: []customhandler.Timer{sweepledger.New(w.sweep())},
+		Functions: functions, Timers: w.timers(),
 		Sender: services.Bus, DeadLetterer: services.Bus, Log: log, LogKey: c.logKey,
 	})
+}
+
+// functions are those that a message triggers.
+func (w wiring) functions() ([]customhandler.Function, error) {
+	mails, err := w.notify()
+	return []customhandler.Function{
+		planupload.New(w.planner()), inviteguest.New(w.breaker.Guard(w.invite())), assignaccess.New(w.breaker.Guard(w.assign())),
+		notifyguest.New(mails), reportimport.New(w.report()),
+	}, err
+}
+
+func (w wiring) timers() []customhandler.Timer {
+	return []customhandler.Timer{sweepledger.New(w.sweep())}
 }
 
 // wiring makes the steps from what they need.

@@ -21,9 +21,9 @@ import (
 	"guestlist/pkg/bus"
 )
 
-// callTime limits one call to the service. It is half of the shortest lock, so that a handler learns of a dead connection
+// CallTime limits one call to the service. It is half of the shortest lock, so that a handler learns of a dead connection
 // while its message is still its own.
-const callTime = 30 * time.Second
+const CallTime = 30 * time.Second
 
 // Bus implements bus.Sender, bus.DeadLetterer and bus.DeadLetters.
 type Bus struct {
@@ -80,9 +80,9 @@ func (b *Bus) Close(ctx context.Context) error {
 	return nil
 }
 
-// limited runs one call to the service within callTime.
+// limited runs one call to the service within CallTime.
 func limited(ctx context.Context, call func(context.Context) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, callTime, errors.New("no answer from Service Bus within 30 s"))
+	ctx, cancel := context.WithTimeoutCause(ctx, CallTime, errors.New("no answer from Service Bus within 30 s"))
 	defer cancel()
 	err := call(ctx)
 	if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) {
