@@ -81,14 +81,21 @@ func setUp(ctx context.Context, getenv func(string) string, log *slog.Logger) (h
 		return nil, err
 	}
 	w := wiring{config: c, Services: services, directory: directory{graph: client, assigns: c.assigns}, breaker: b, pacer: pacer}
-	functions, err := w.functions()
+	o, err := w.options(log)
 	if err != nil {
 		return nil, err
 	}
-	return customhandler.New(customhandler.Options{
+	return customhandler.New(o)
+}
+
+// options are what the host is answered with. Verdicts go by the table server's clock: this machine's may be minutes wrong,
+// and then retries would come at once, or budgets end.
+func (w wiring) options(log *slog.Logger) (customhandler.Options, error) {
+	functions, err := w.functions()
+	return customhandler.Options{
 		Functions: functions, Timers: w.timers(),
-		Sender: services.Bus, DeadLetterer: services.Bus, Log: log, LogKey: c.logKey,
-	})
+		Sender: w.Bus, DeadLetterer: w.Bus, Log: log, LogKey: w.logKey, Now: w.Ledger.Clock,
+	}, err
 }
 
 // functions are those that a message triggers.

@@ -27,6 +27,10 @@ const CallTime = 30 * time.Second
 
 // Bus implements bus.Sender, bus.DeadLetterer and bus.DeadLetters.
 type Bus struct {
+	// Now is the clock that tells which messages are to be scheduled, and when they were first sent. It must be the clock by
+	// which their times were set. FromConnectionString and FromCredential set time.Now; set another before the first call.
+	Now func() time.Time
+
 	client    *azservicebus.Client
 	senders   links[*azservicebus.Sender]
 	receivers links[*azservicebus.Receiver]
@@ -64,7 +68,7 @@ func options() *azservicebus.ClientOptions {
 }
 
 func newBus(client *azservicebus.Client) *Bus {
-	b := &Bus{client: client}
+	b := &Bus{Now: time.Now, client: client}
 	b.senders.open = func(queue string) (*azservicebus.Sender, error) { return client.NewSender(queue, nil) }
 	b.receivers.open = func(queue string) (*azservicebus.Receiver, error) {
 		return client.NewReceiverForQueue(queue, nil)

@@ -51,7 +51,15 @@ func Use(getenv func(string) string, queues bool) (*Services, error) {
 	if err := o.storage(&s); err != nil {
 		return nil, fmt.Errorf("connect to storage: %w", err)
 	}
+	s.oneClock()
 	return &s, nil
+}
+
+// oneClock makes messages go by the clock that steps go by, however wrong this machine's is.
+func (s *Services) oneClock() {
+	if s.Bus != nil {
+		s.Bus.Now = s.Ledger.Clock
+	}
 }
 
 type opener struct {
