@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"math/rand/v2"
 	"time"
 
 	"guestlist/pkg/breaker"
@@ -69,30 +70,68 @@ var cancelled = message.Failure{Code: "import.cancelled", Text: "An operator can
 // batch is how many entries are changed and sent in one go.
 const batch = 40
 
-// Run sweeps every open import and then the dead letters. What goes wrong with one import does not stop the others.
+// many is from how many imports on a sweep may not come to its end: each costs some thirty reads. It then begins anywhere, so
+// that nobody is always the last.
+const many = 200
+
+// Run sweeps every open import, sends what waited, and then looks after the dead letters and what is old. What goes wrong
+// with one import does not stop the others. The imports have half of ctx's time, so that the rest has some too; where that
+// is not enough, the next sweep begins elsewhere.
 func (s *Sweep) Run(ctx context.Context) error {
 	now, err := s.Ledger.Now(ctx)
 	if err != nil {
 		return fmt.Errorf("sweep: %w", err)
 	}
-	var errs []error
-	var imports []ledger.Import
-	for i, err := range s.Ledger.ListImports(ctx, true) {
-		if err != nil {
-			errs = append(errs, fmt.Errorf("list open imports: %w", err))
-			break
-		}
-		if err := s.one(ctx, i, now); err != nil {
-			errs = append(errs, fmt.Errorf("sweep import %s: %w", i.ID, err))
-		}
-		imports = append(imports, i)
-	}
+	imports, errs := s.open(ctx)
+	errs = append(errs, s.each(ctx, imports, now)...)
 	errs = append(errs, s.resume(ctx, imports, now))
 	n, err := s.Tidy(ctx)
 	if n > 0 {
 		slog.InfoContext(ctx, "dead letters completed", slog.Int("count", n))
 	}
 	return errors.Join(append(errs, err, s.purge(ctx, now))...)
+}
+
+// open lists the open imports.
+func (s *Sweep) open(ctx context.Context) (imports []ledger.Import, errs []error) {
+	for i, err := range s.Ledger.ListImports(ctx, true) {
+		if err != nil {
+			return imports, append(errs, fmt.Errorf("list open imports: %w", err))
+		}
+		imports = append(imports, i)
+	}
+	return imports, nil
+}
+
+// each sweeps imports and returns what went wrong.
+func (s *Sweep) each(ctx context.Context, imports []ledger.Import, now time.Time) []error {
+	whole := ctx
+	if end, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(end)/2)
+		defer cancel()
+	}
+	begin := 0
+	if len(imports) > many {
+		begin = rand.IntN(len(imports))
+	}
+	var errs []error
+	for n := range imports {
+		i := imports[(begin+n)%len(imports)]
+		err := s.one(ctx, i, now)
+		if ctx.Err() != nil && whole.Err() == nil {
+			slog.WarnContext(whole, "not all imports were swept in time; the next sweep begins elsewhere",
+				slog.Int("swept", n), slog.Int("open", len(imports)))
+			break
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("sweep import %s: %w", i.ID, err))
+		}
+		if whole.Err() != nil { // the process ends: the others would say the same
+			break
+		}
+	}
+	return errs
 }
 
 func (s *Sweep) one(ctx context.Context, i ledger.Import, now time.Time) error {
