@@ -242,11 +242,12 @@ func TestALongVerdictHasAnEnd(t *testing.T) {
 		m := invitation
 		m.First = ten.Add(-time.Hour) // so that the delay has to be recorded
 		start := time.Now()
-		if got := r.invoke(t.Context(), invocation(m, 30)); got != 500 {
+		if got := r.invoke(t.Context(), invocation(m, 5)); got != 500 {
 			t.Errorf("status %d", got)
 		}
-		if took := time.Since(start); took != 2*time.Minute+customhandler.VerdictTime {
-			t.Errorf("took %s, want the deadline and %s", took, customhandler.VerdictTime)
+		const hold = 32 * time.Second // of the fifth delivery; the longest is a minute
+		if took := time.Since(start); took != 2*time.Minute+customhandler.VerdictTime-(time.Minute-hold) {
+			t.Errorf("took %s, want the deadline, and %s with a hold of a minute", took, customhandler.VerdictTime)
 		}
 		if d := cmp.Diff([]string{"do", "failed group.unknown", "postponed 2026-11-23T10:00:30Z", "send"}, r.step.calls); d != "" {
 			t.Errorf("calls (-want +got):\n%s", d)

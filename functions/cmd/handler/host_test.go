@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"guestlist/functions/cmd/internal/connect"
 	"guestlist/pkg/breaker"
 	"guestlist/pkg/bus/sbbus"
@@ -125,6 +127,26 @@ func TestStepsEndBeforeTheHostDoes(t *testing.T) {
 		if timer.Deadline <= 0 || timer.Deadline+overrun >= h.timeout {
 			t.Errorf("%s may take %s of %s", timer.Name, timer.Deadline, h.timeout)
 		}
+	}
+}
+
+// TestPlacesAreThoseOfTheDesign: host.json has one number of concurrent calls for all functions, so each keeps its own.
+func TestPlacesAreThoseOfTheDesign(t *testing.T) {
+	t.Parallel()
+	functions, err := deployed(t).functions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]int{}
+	for _, f := range functions {
+		got[f.Name] = f.Limit
+		for kind, n := range f.Limits {
+			got[f.Name+" "+string(kind)] = n
+		}
+	}
+	want := map[string]int{"planupload": 8, "planupload stage": 1, "inviteguest": 16, "assignaccess": 64, "notifyguest": 8, "reportimport": 2}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("messages at once (-want +got):\n%s", diff)
 	}
 }
 
