@@ -8,54 +8,30 @@ import (
 	"testing/synctest"
 	"time"
 
-	"guestlist/pkg/ledger"
-	"guestlist/pkg/ledger/memledger"
+	"guestlist/pkg/crashtest"
 	"guestlist/pkg/message"
 )
 
-// frozen is what a worker sees that stands still at one place, once: its process was stopped, or its machine was.
+// afterLookUp is a place of this step's own.
+const afterLookUp = "after the look-up"
+
+// frozen is a directory whose caller stands still after the look-up.
 type frozen struct {
-	*memledger.Store
 	*directory
-	at     string
-	freeze func()
+	ledger *crashtest.Frozen
 }
 
-func (f *frozen) pass(place string) {
-	if f.at == place {
-		f.at = ""
-		f.freeze()
-	}
-}
-
-func (f *frozen) Claim(ctx context.Context, key, holder string, d time.Duration) (ledger.Guest, error) {
-	g, err := f.Store.Claim(ctx, key, holder, d)
-	f.pass("after the claim")
-	return g, err
-}
-
-func (f *frozen) Find(ctx context.Context, a string) (string, error) {
+func (f frozen) Find(ctx context.Context, a string) (string, error) {
 	id, err := f.directory.Find(ctx, a)
-	f.pass("after the look-up")
+	f.ledger.Pass(afterLookUp)
 	return id, err
-}
-
-func (f *frozen) SaveGuest(ctx context.Context, g ledger.Guest) (ledger.Guest, error) {
-	if g.Holder != "" {
-		f.pass("before posting is written")
-	}
-	g, err := f.Store.SaveGuest(ctx, g)
-	if g.Holder != "" {
-		f.pass("after posting is written")
-	}
-	return g, err
 }
 
 // TestFrozenWorkerDoesNotPost: the worker stands still for longer than an uncertain POST binds the others, who have invited
 // the guest by then. When it goes on it must not POST, at whatever place it stood.
 func TestFrozenWorkerDoesNotPost(t *testing.T) {
 	t.Parallel()
-	for _, place := range []string{"after the claim", "after the look-up", "before posting is written", "after posting is written"} {
+	for _, place := range []string{crashtest.AfterClaim, afterLookUp, crashtest.BeforeSave, crashtest.AfterSave} {
 		for _, others := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s/others=%t", place, others), func(t *testing.T) {
 				t.Parallel()
@@ -69,7 +45,7 @@ func thaw(t *testing.T, place string, others bool) {
 	w := newWorld(t)
 	first, second := w.plan("a", 0), w.plan("b", 0)
 	step := w.step()
-	f := &frozen{Store: w.ledger, directory: w.dir, at: place, freeze: func() {
+	f := &crashtest.Frozen{Store: w.ledger, At: place, Freeze: func() {
 		w.now = w.now.Add(20 * time.Minute)
 		time.Sleep(20 * time.Minute)
 		if others {
@@ -78,10 +54,10 @@ func thaw(t *testing.T, place string, others bool) {
 			}
 		}
 	}}
-	step.Ledger, step.Directory = f, f
+	step.Ledger, step.Directory = f, frozen{w.dir, f}
 	before := w.dir.posts
 	err := step.Do(t.Context(), first)
-	if f.at != "" {
+	if !f.Stood() {
 		t.Fatal("it never stood still")
 	}
 	want := before

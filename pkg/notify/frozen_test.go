@@ -1,60 +1,28 @@
 package notify_test
 
 import (
-	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"guestlist/pkg/crashtest"
 	"guestlist/pkg/ledger"
-	"guestlist/pkg/ledger/memledger"
 	"guestlist/pkg/message"
 )
-
-// frozen is a ledger whose caller stands still at one place, once: its process was stopped, or its machine was.
-type frozen struct {
-	*memledger.Store
-	at     string
-	freeze func()
-}
-
-func (f *frozen) pass(place string) {
-	if f.at == place {
-		f.at = ""
-		f.freeze()
-	}
-}
-
-func (f *frozen) Claim(ctx context.Context, key, holder string, d time.Duration) (ledger.Guest, error) {
-	g, err := f.Store.Claim(ctx, key, holder, d)
-	f.pass("after the claim")
-	return g, err
-}
-
-func (f *frozen) SaveGuest(ctx context.Context, g ledger.Guest) (ledger.Guest, error) {
-	if g.Holder != "" {
-		f.pass("before sending is written")
-	}
-	g, err := f.Store.SaveGuest(ctx, g)
-	if g.Holder != "" {
-		f.pass("after sending is written")
-	}
-	return g, err
-}
 
 // TestFrozenWorkerDoesNotMail: the worker stands still beyond its lease, and another import mails the guest. When it goes on
 // it must not hand the mail over, at whatever place it stood.
 func TestFrozenWorkerDoesNotMail(t *testing.T) {
 	t.Parallel()
-	for place, code := range map[string]string{"after the claim": "", "before sending is written": "", "after sending is written": "mail.uncertain"} {
+	for place, code := range map[string]string{crashtest.AfterClaim: "", crashtest.BeforeSave: "", crashtest.AfterSave: "mail.uncertain"} {
 		t.Run(place, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
 				first, second := w.plan("a", nil), w.plan("b", nil)
 				step := w.step()
-				f := &frozen{Store: w.ledger, at: place, freeze: func() {
+				f := &crashtest.Frozen{Store: w.ledger, At: place, Freeze: func() {
 					w.now = w.now.Add(3 * time.Minute)
 					time.Sleep(3 * time.Minute)
 					if err := w.settle(second); err != nil {
@@ -63,8 +31,8 @@ func TestFrozenWorkerDoesNotMail(t *testing.T) {
 				}}
 				step.Ledger = f
 				err := step.Do(t.Context(), first)
-				if _, later := errors.AsType[*message.Later](err); f.at != "" || !later {
-					t.Errorf("stood still: %t; verdict %v, want a Later", f.at == "", err)
+				if _, later := errors.AsType[*message.Later](err); !f.Stood() || !later {
+					t.Errorf("stood still: %t; verdict %v, want a Later", f.Stood(), err)
 				}
 				if err := w.settle(first); err != nil || len(w.server.taken) != 1 {
 					t.Errorf("%d mails, %v", len(w.server.taken), err)

@@ -51,15 +51,10 @@ func Use(getenv func(string) string, queues bool) (*Services, error) {
 	if err := o.storage(&s); err != nil {
 		return nil, fmt.Errorf("connect to storage: %w", err)
 	}
-	s.oneClock()
-	return &s, nil
-}
-
-// oneClock makes messages go by the clock that steps go by, however wrong this machine's is.
-func (s *Services) oneClock() {
-	if s.Bus != nil {
+	if s.Bus != nil { // messages go by the clock that steps go by, however wrong this machine's is
 		s.Bus.Now = s.Ledger.Clock
 	}
+	return &s, nil
 }
 
 type opener struct {
