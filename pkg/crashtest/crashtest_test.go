@@ -87,6 +87,10 @@ func TestEveryWriteIsAnAct(t *testing.T) {
 		},
 		"PurgeEntries": func(ctx context.Context, l ledger.Store, _ crashtest.Bus) { _ = l.PurgeEntries(ctx, "a") },
 		"Grant":        func(ctx context.Context, l ledger.Store, _ crashtest.Bus) { _ = l.Grant(ctx, "t", nil) },
+		"Forget":       func(ctx context.Context, l ledger.Store, _ crashtest.Bus) { _ = l.Forget(ctx, "t", "a", nil) },
+		"DeleteImport": func(ctx context.Context, l ledger.Store, _ crashtest.Bus) {
+			_ = l.DeleteImport(ctx, ledger.Import{ID: "a"})
+		},
 		"UpdateTenant": func(ctx context.Context, l ledger.Store, _ crashtest.Bus) {
 			_, _ = l.UpdateTenant(ctx, func(*ledger.Tenant, time.Time) error { return nil })
 		},

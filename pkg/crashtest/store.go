@@ -70,6 +70,16 @@ func (l Ledger) Grant(ctx context.Context, target string, by map[string]string) 
 	return act(l.Process, func() error { return l.Store.Grant(ctx, target, by) })
 }
 
+// Forget implements ledger.Grants.
+func (l Ledger) Forget(ctx context.Context, target, importID string, guests []string) error {
+	return act(l.Process, func() error { return l.Store.Forget(ctx, target, importID, guests) })
+}
+
+// DeleteImport implements ledger.Imports.
+func (l Ledger) DeleteImport(ctx context.Context, i ledger.Import) error {
+	return act(l.Process, func() error { return l.Store.DeleteImport(ctx, i) })
+}
+
 // UpdateTenant implements ledger.Tenants.
 func (l Ledger) UpdateTenant(ctx context.Context, change func(*ledger.Tenant, time.Time) error) (ledger.Tenant, error) {
 	return Act(l.Process, func() (ledger.Tenant, error) { return l.Store.UpdateTenant(ctx, change) })

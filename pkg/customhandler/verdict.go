@@ -23,12 +23,19 @@ const (
 	refusedPause, longRefusedPause = 15 * time.Second, 2 * time.Minute
 	// recordTime limits Step.Failed and Step.Postponed, which run after the step's own deadline.
 	recordTime = 30 * time.Second
+	// brokerTime is what a send or a settlement may take: 30 s, and as much on a new link after an old one broke. Its limit
+	// is the adapter's.
+	brokerTime = time.Minute
 	// maxHold is the longest time that an invocation is held before the broker is asked again.
 	maxHold = time.Minute
 	// heldUntil is how old an invocation may become by being held: well below the host's functionTimeout of 30 min. So an
 	// outage costs a delivery every 20 min, and a message has hours before it has used up its deliveries.
 	heldUntil = 20 * time.Minute
 )
+
+// VerdictTime is the longest time from the end of Step.Do to the end of its invocation: a failure that cannot be recorded, a
+// delay that cannot be recorded either, a broker that refuses after a while, and the hold.
+const VerdictTime = 2*recordTime + brokerTime + maxHold
 
 var errBusy = errors.New("every place for messages of this kind is taken")
 
@@ -107,6 +114,10 @@ func (w *worker) decide(ctx context.Context, inv Invocation, m message.Message, 
 	if unreadable != nil {
 		return w.bury(ctx, inv, message.AsFailure(unreadable, "message.unreadable"))
 	}
+	if n := inv.DeliveryCount(); n > w.MaxDeliveries { // before it waits for a place: a copy would be counted from one again
+		return w.fail(ctx, inv, m, &message.Failure{Code: "delivery.exhausted", Text: fmt.Sprintf(
+			"the message was delivered %d times without an end; look for crashes of the handler in the logs, then replay it", n)})
+	}
 	leave, err := w.enter(ctx, m.Kind)
 	if errors.Is(err, errBusy) {
 		return w.later(ctx, inv, m, &message.Later{After: shortPause, Why: errBusy.Error()})
@@ -115,10 +126,6 @@ func (w *worker) decide(ctx context.Context, inv Invocation, m message.Message, 
 		return outcome{verdict: "cancelled", level: slog.LevelWarn, err: err, failed: true}
 	}
 	defer leave()
-	if n := inv.DeliveryCount(); n > w.MaxDeliveries {
-		return w.fail(ctx, inv, m, &message.Failure{Code: "delivery.exhausted", Text: fmt.Sprintf(
-			"the message was delivered %d times without an end; look for crashes of the handler in the logs, then replay it", n)})
-	}
 	return w.judge(ctx, inv, m, w.do(ctx, m))
 }
 

@@ -1,6 +1,11 @@
 package ledger
 
-import "time"
+import (
+	"fmt"
+	"time"
+
+	"guestlist/pkg/message"
+)
 
 // ImportState says how far an import is.
 type ImportState string
@@ -39,6 +44,7 @@ type Import struct {
 	Expected                          time.Time // end that was expected when the guests were planned; zero if nobody could say
 	ExpectedWhy                       string    // why not earlier
 	Approval                          Approval  // that a person gave a file over its policy's maximum
+	Purged                            int       // while the import is being removed: 1 + the parts whose grants are; else 0
 	Version                           string    // opaque; set by the store
 }
 
@@ -66,6 +72,12 @@ func (i Import) Final() bool {
 
 // Open reports whether the sweep still has to look at the import: until the wanted results are written.
 func (i Import) Open() bool { return i.Reported < i.Revision }
+
+// PurgedFailure is the reason why nothing can be done any more for an import that is being removed.
+func PurgedFailure(id string) *message.Failure {
+	return &message.Failure{Code: "import.purged", Text: fmt.Sprintf("Import %s ended long ago and is being removed with all its results (PURGE_AFTER). "+
+		"Nothing was changed. Drop the rows again in a new file.", id)}
+}
 
 // Phase returns the phase that the import is in: plan while planning, stage before.
 func (i *Import) Phase() *Phase {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -162,6 +163,29 @@ func TestLaterHasABudgetPerReason(t *testing.T) {
 	if _, spent := m.Delayed(&message.Later{After: time.Minute, Why: "another", Budget: time.Minute}, now); spent != nil {
 		t.Error("another reason with a budget has a budget of its own")
 	}
+}
+
+// TestCausesThatTakeTurnsShareABudget: a mail server that puts a mail off and one that cannot be reached, in turns, are one
+// mail that does not go; and so is a cause whose words never repeat.
+func TestCausesThatTakeTurnsShareABudget(t *testing.T) {
+	t.Parallel()
+	m, now := samples[message.Notify], at
+	for n := range 100 {
+		l := &message.Later{After: time.Hour, Why: fmt.Sprint("cause ", n), Class: "mail", Budget: 24 * time.Hour}
+		next, spent := m.Delayed(l, now)
+		if spent != nil {
+			if n != 24 {
+				t.Errorf("gave up after %d hours, want 24", n)
+			}
+			return
+		}
+		var err error
+		if m, err = message.Decode(next.Body(), next.Properties()); err != nil { // it travels
+			t.Fatal(err)
+		}
+		now = next.At
+	}
+	t.Error("never gave up")
 }
 
 func TestRetriesEndAfterTenAttempts(t *testing.T) {

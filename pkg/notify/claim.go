@@ -18,6 +18,8 @@ import (
 // claimed sends the guest's mail under the claim on the guest's row, unless that is no more to be done, and returns the row
 // as it then is. The lease is given back on every path but a crash.
 func (s *Step) claimed(ctx context.Context, m message.Message, i ledger.Import, e ledger.Entry) (ledger.Guest, error) {
+	ctx, cancel := ledger.Term(s.Lease).Limit(ctx)
+	defer cancel()
 	g, err := ledger.Hold(ctx, s.Ledger, e.Guest, s.Holder(), s.Lease, m.Delay)
 	if err != nil {
 		return g, err
@@ -68,7 +70,7 @@ func (c *claim) deliver(ctx context.Context) error {
 	case c.guest.Mail == ledger.MailSent:
 		return nil
 	case c.guest.Invite == ledger.InvitePosting:
-		return &message.Later{After: 15 * time.Second, Why: "the guest is being invited anew", Budget: 24 * time.Hour}
+		return &message.Later{After: 15 * time.Second, Why: "the guest is being invited anew", Budget: Patience, Class: Class}
 	case c.guest.Invite != ledger.Invited || c.guest.UserID == "":
 		return nil // the row was reset: the account is gone
 	}
@@ -80,11 +82,16 @@ func (c *claim) deliver(ctx context.Context) error {
 	return c.send(ctx)
 }
 
-// renew gets a new redeem link and writes it down, so that it is not asked for again.
+// renew gets a new redeem link and writes it down, so that it is not asked for again. It is an act like the mail itself, and
+// may first have to wait for its turn.
 func (c *claim) renew(ctx context.Context) error {
-	limited, cancel := context.WithTimeout(ctx, c.Lease*3/8)
-	defer cancel()
-	id, url, err := c.Redeem(limited, c.entry)
+	id, url, err := c.Redeem(ctx, c.entry, func(ctx context.Context) (context.Context, context.CancelFunc, error) {
+		term, start := ledger.Term(c.Lease), time.Now()
+		if _, err := term.Enough(ctx, c.Ledger, c.guest); err != nil {
+			return ctx, nil, err
+		}
+		return term.Begin(ctx, start)
+	})
 	if err != nil {
 		return err
 	}
@@ -94,12 +101,9 @@ func (c *claim) renew(ctx context.Context) error {
 
 // send hands the mail to the server: "sending" first, so that a crash anywhere after it is known to everybody.
 func (c *claim) send(ctx context.Context) error {
-	now, err := c.Ledger.Now(ctx)
-	if err != nil {
-		return ledger.Unreachable(err)
-	}
-	if left := c.guest.Until.Sub(now); left < c.Lease/2 {
-		return &message.Later{After: time.Second, Why: "too little of the lease was left to mail"}
+	term, start := ledger.Term(c.Lease), time.Now()
+	if _, err := term.Enough(ctx, c.Ledger, c.guest); err != nil {
+		return err
 	}
 	mail, err := c.compose(c.i, c.entry, c.guest, false)
 	if err != nil {
@@ -114,9 +118,11 @@ func (c *claim) send(ctx context.Context) error {
 	if err := c.save(ctx); err != nil {
 		return err
 	}
-	limited, cancel := context.WithTimeout(ctx, c.Lease*3/8)
-	defer cancel()
-	err = c.Transport.Send(limited, mail)
+	limited, cancel, err := term.Begin(ctx, start)
+	if err == nil {
+		defer cancel()
+		err = c.Transport.Send(limited, mail)
+	}
 	switch {
 	case err == nil:
 		c.guest.Mail, c.guest.RedeemURL = ledger.MailSent, ""
@@ -140,11 +146,11 @@ func (s *Step) copied(ctx context.Context, m message.Message, i ledger.Import, e
 	if err != nil {
 		return end, err
 	}
-	limited, cancel := context.WithTimeout(ctx, s.Lease*3/8)
+	limited, cancel := context.WithTimeout(ctx, ledger.Term(s.Lease).Act())
 	defer cancel()
 	err = s.Transport.Send(limited, mail)
 	if later, ok := errors.AsType[*message.Later](err); ok { // a budget of its own, not the rest of the guest's
-		return end, &message.Later{After: later.After, Why: later.Why + " (copy)", Budget: later.Budget, Spent: later.Spent}
+		return end, &message.Later{After: later.After, Why: later.Why + " (copy)", Budget: later.Budget, Class: Class + " copy", Spent: later.Spent}
 	}
 	if f, ok := errors.AsType[*message.Failure](err); ok {
 		end.code, end.text = noCopy(f).Code, noCopy(f).Text

@@ -147,8 +147,8 @@ func TestAnswers(t *testing.T) {
 			if n := len(w.server.to(address)); n != c.mails || e.Outcome() != c.outcome || e.Notify.Code != c.code {
 				t.Errorf("%d mails, outcome %s, code %s (%s); error %v", n, e.Outcome(), e.Notify.Code, e.Notify.Text, err)
 			}
-			if (c.outcome == ledger.Partial) != (w.guest().RedeemURL != "") {
-				t.Errorf("row: %+v; the link is kept until the mail is sent, and no longer", w.guest())
+			if w.guest().RedeemURL != "" {
+				t.Error("the link is kept until the mail's step ends, and no longer")
 			}
 			if w.reports() == 0 {
 				t.Error("no report was asked for")
@@ -367,4 +367,38 @@ func (l *awayAfter) SaveGuest(ctx context.Context, g ledger.Guest) (ledger.Guest
 		return g, errors.New("no connection")
 	}
 	return l.Store.SaveGuest(ctx, g)
+}
+
+// TestReplayOfARefusedMailAsksForALink: the link was erased with the refusal. No crash around the refusal keeps it.
+func TestReplayOfARefusedMailAsksForALink(t *testing.T) {
+	t.Parallel()
+	for points := 0; ; points++ {
+		w := newWorld(t)
+		w.server.answer = func(n int, _ notify.Mail) (error, bool) {
+			return unless(w.renewed > 0, message.Never("mail.refused", "550 no")), false
+		}
+		m := w.plan("a", nil)
+		refusal := message.AsFailure(w.deliver(m), "")
+		w.process.DieAt(points)
+		err := w.process.Run(func() error { return w.step().Failed(t.Context(), m, refusal) })
+		died := w.process.Died()
+		if died {
+			w.now = w.now.Add(3 * time.Minute) // the lease of who died runs out
+			err = w.step().Failed(t.Context(), m, message.AsFailure(w.deliver(m), ""))
+		}
+		if err != nil || w.guest().RedeemURL != "" || w.entry("a").Notify.Code != "mail.refused" {
+			t.Fatalf("point %d: %v; %+v", points, err, w.entry("a").Notify)
+		}
+		w.update("a", func(e *ledger.Entry) { e.Notify.Generation++; e.Notify.Send(w.now) })
+		m.Generation++
+		if err := w.settle(m); err != nil || w.renewed != 1 || len(w.server.to(address)) != 1 {
+			t.Errorf("point %d: replay: %v; %d links, %d mails", points, err, w.renewed, len(w.server.to(address)))
+		}
+		if !died {
+			if points < 6 {
+				t.Errorf("%d points; the acts are not wrapped", points)
+			}
+			return
+		}
+	}
 }

@@ -54,6 +54,29 @@ func TestSameEventFiveTimesIsOneImport(t *testing.T) {
 	}
 }
 
+// TestRestOfThePlanComesByTheLedgersClock: a process whose own clock is wrong must not make the plan turn without pause, or
+// sleep.
+func TestRestOfThePlanComesByTheLedgersClock(t *testing.T) {
+	t.Parallel()
+	for _, wrong := range []time.Duration{-10 * time.Minute, 10 * time.Minute} {
+		w := newWorld(t)
+		w.allow(nil)
+		w.plan.Window = roomFor{w, 1}
+		w.plan.Now = func() time.Time { return w.now.Add(wrong) }
+		w.queue = []message.Message{w.put("a.csv", rows(5))}
+		for range 3 { // event, stage, plan
+			m := w.queue[0]
+			w.queue = w.queue[1:]
+			if err := w.one(m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(w.queue) != 1 || w.queue[0].Kind != message.Plan || w.queue[0].At.Sub(w.now) != 10*time.Second {
+			t.Errorf("clock wrong by %s: %+v; want the rest of the plan in 10 s of %s", wrong, w.queue, w.now)
+		}
+	}
+}
+
 func TestWindowBoundsWhatIsOnItsWay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -136,11 +136,23 @@ type files struct{ result, failed, summary string }
 
 // names gives the results of a revision their paths: <source>/<file>/<time>-<import>, the first without a suffix.
 func names(i ledger.Import) files {
-	base := path.Join(i.Source, safe(i.Path), i.Created.UTC().Format("20060102T150405Z")+"-"+i.ID)
+	base := base(i)
 	if i.Revision > 1 {
 		base += fmt.Sprintf(".r%d", i.Revision)
 	}
 	return files{base + ".result.csv", base + ".failed.csv", base + ".summary.json"}
+}
+
+func base(i ledger.Import) string {
+	return path.Join(i.Source, safe(i.Path), i.Created.UTC().Format("20060102T150405Z")+"-"+i.ID)
+}
+
+// Remove deletes the results of all revisions of an import. It may be repeated.
+func Remove(ctx context.Context, blobs work.Blobs, i ledger.Import) error {
+	if err := work.RemoveAll(ctx, blobs, Container, base(i)+"."); err != nil {
+		return fmt.Errorf("remove the results of import %s: %w", i.ID, err)
+	}
+	return nil
 }
 
 // A name of a blob has at most 1,024 characters and 254 segments. What is added to that of a file is the source, the time,

@@ -98,7 +98,7 @@ func Find(ctx context.Context, l Ledger, prefix string) (Import, error) {
 	}
 	switch len(hits) {
 	case 0:
-		return Import{}, &message.Failure{Code: "import.unknown", Text: fmt.Sprintf("No import has an id that begins with %q. \"guestlist status\" lists them.", prefix)}
+		return Import{}, &message.Failure{Code: "import.unknown", Text: fmt.Sprintf("No import has an id that begins with %q. \"guestlist status\" lists them; 90 days after its end one is removed.", prefix)}
 	case 1:
 		v, err := view(ctx, l, hits[0])
 		if err != nil {

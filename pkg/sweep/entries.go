@@ -2,6 +2,7 @@ package sweep
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"time"
@@ -11,13 +12,28 @@ import (
 )
 
 // cancel ends everything that is open. A mail that went, and of which only the record or the copy is missing, went: its step
-// ends as done.
+// ends as done. The redeem link of one that will not go is erased first. A guest that somebody works on is left to the next
+// sweep.
 func (s *Sweep) cancel(ctx context.Context, i ledger.Import, now time.Time) error {
+	left := func(err error) bool {
+		slog.WarnContext(ctx, "a cancelled guest is left to the next sweep", slog.String("error", err.Error()))
+		return false
+	}
 	return s.end(ctx, i, func(e *ledger.Entry) bool {
+		if e.Invite.State == ledger.Planned || e.Notify.State == ledger.Ended {
+			return true
+		}
+		if went, err := s.mailed(ctx, e); err != nil || went {
+			return err == nil || left(err)
+		}
+		if err := ledger.EraseLink(ctx, s.Ledger, e.Guest, rand.Text(), eraseLease); err != nil {
+			return left(err)
+		}
+		return true
+	}, func(e *ledger.Entry) bool {
 		went, err := s.mailed(ctx, e)
 		if err != nil {
-			slog.WarnContext(ctx, "a cancelled guest is left to the next sweep", slog.String("error", err.Error()))
-			return false
+			return left(err)
 		}
 		if went {
 			e.Notify.End(ledger.Done, now)
@@ -26,6 +42,9 @@ func (s *Sweep) cancel(ctx context.Context, i ledger.Import, now time.Time) erro
 		return true
 	})
 }
+
+// eraseLease is more than two writes to the ledger take.
+const eraseLease = time.Minute
 
 // mailed reports whether the guest has the mail that the entry's open step was to send.
 func (s *Sweep) mailed(ctx context.Context, e *ledger.Entry) (bool, error) {
@@ -39,15 +58,16 @@ func (s *Sweep) mailed(ctx context.Context, e *ledger.Entry) (bool, error) {
 	return g.Mail == ledger.MailSent && g.MailedBy == e.Import, err
 }
 
-// end changes the open entries of an import; change says whether it changed one.
-func (s *Sweep) end(ctx context.Context, i ledger.Import, change func(*ledger.Entry) bool) error {
+// end changes the open entries of an import. ready is asked first, once each, whether it may be changed now; change says
+// whether it changed one.
+func (s *Sweep) end(ctx context.Context, i ledger.Import, ready, change func(*ledger.Entry) bool) error {
 	for part := range ledger.Parts {
 		var open []string
 		for e, err := range s.Ledger.ListEntries(ctx, i.ID, part, "") {
 			if err != nil {
 				return err
 			}
-			if !e.Ended() {
+			if !e.Ended() && ready(&e) {
 				open = append(open, e.Guest)
 			}
 		}

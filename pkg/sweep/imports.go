@@ -49,17 +49,19 @@ func (s *Sweep) move(ctx context.Context, i ledger.Import, now time.Time) error 
 // results are written when all have ended. A replay plans the rest.
 func (s *Sweep) broken(ctx context.Context, i ledger.Import, now time.Time) error {
 	why := &message.Failure{Code: i.Code, Text: i.Text}
-	err := s.end(ctx, i, func(e *ledger.Entry) bool {
+	end := func() error {
 		if i.Cancelled {
-			e.EndAll(ledger.Cancelled, &cancelled, now)
-		} else if e.Invite.State == ledger.Planned {
-			e.EndAll(ledger.Failed, why, now)
-		} else {
-			return false
+			return s.cancel(ctx, i, now)
 		}
-		return true
-	})
-	if err != nil {
+		return s.end(ctx, i, func(e *ledger.Entry) bool { return e.Invite.State == ledger.Planned }, func(e *ledger.Entry) bool {
+			if e.Invite.State != ledger.Planned {
+				return false
+			}
+			e.EndAll(ledger.Failed, why, now)
+			return true
+		})
+	}
+	if err := end(); err != nil {
 		return err
 	}
 	if err := s.stale(ctx, i, now); err != nil {

@@ -229,7 +229,7 @@ func (s *stack) settings(getenv func(string) string) map[string]string {
 	if s.limits != "on" {
 		m["WRITE_RATE"] = "max"
 	}
-	for _, name := range []string{"MAIL_MODE", "MAIL_PER_MINUTE", "MAIL_PER_DAY", "STALE_AFTER"} {
+	for _, name := range []string{"MAIL_MODE", "MAIL_PER_MINUTE", "MAIL_PER_DAY", "STALE_AFTER", "PURGE_AFTER"} {
 		if v := getenv(name); v != "" {
 			m[name] = v
 		}

@@ -113,15 +113,20 @@ func (w wiring) transport() (notify.Transport, error) {
 // redeem makes a new redeem link for a guest who is there. It is an invitation to Microsoft Graph, so it waits its turn. What
 // every guest would meet is waited for like a mail server that is away: mails do not stop for the circuit breaker, since
 // most of them ask nothing of Microsoft Graph.
-func (w wiring) redeem(ctx context.Context, e ledger.Entry) (userID, url string, err error) {
+func (w wiring) redeem(ctx context.Context, e ledger.Entry, begin notify.Begin) (userID, url string, err error) {
 	turn, err := w.pacer.Invitation(ctx)
 	if err != nil {
 		return "", "", err
 	}
+	ctx, cancel, err := begin(ctx)
+	if err != nil {
+		return "", "", err
+	}
+	defer cancel()
 	made, err := w.directory.Invite(ctx, invite.Invitation{Address: e.Address, DisplayName: e.DisplayName, RedirectURL: e.RedirectURL})
 	turn.Done(ctx, err)
 	if t, is := errors.AsType[*breaker.Trouble](err); is {
-		return "", "", &message.Later{After: 5 * time.Minute, Why: "no redeem link can be made now: " + t.Error(), Budget: mailPatience,
+		return "", "", &message.Later{After: 5 * time.Minute, Why: "no redeem link can be made now: " + t.Error(), Budget: notify.Patience, Class: notify.Class,
 			Spent: &message.Failure{Code: "mail.no-link", Text: "The guest's redeem link was lost, and for a day no new one could be made: " + t.Error() + ". Replay the row when Microsoft Graph takes invitations again."}}
 	}
 	return made.UserID, made.RedeemURL, err
@@ -140,9 +145,6 @@ type smtpMail struct {
 	client *smtpmail.Client
 	again  time.Duration
 }
-
-// mailPatience is how long a mail that is put off is tried: mail servers do so for days; a guest is told sooner by phone.
-const mailPatience = 24 * time.Hour
 
 func (t smtpMail) Send(ctx context.Context, m notify.Mail) error {
 	err := t.client.Send(ctx, smtpmail.Mail(m))
@@ -169,7 +171,7 @@ func (t smtpMail) later(why, code, text string) error {
 
 // putOff offers a mail again after about so long.
 func putOff(again time.Duration, why, code, text string) error {
-	return &message.Later{After: again/2 + rand.N(again), Why: why, Budget: mailPatience, Spent: &message.Failure{Code: code, Text: text}}
+	return &message.Later{After: again/2 + rand.N(again), Why: why, Budget: notify.Patience, Class: notify.Class, Spent: &message.Failure{Code: code, Text: text}}
 }
 
 // graphMail sends from a mailbox through Microsoft Graph.

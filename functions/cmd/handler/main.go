@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -33,6 +34,7 @@ import (
 	"guestlist/pkg/report"
 	"guestlist/pkg/sweep"
 	"guestlist/pkg/window"
+	"guestlist/pkg/work"
 )
 
 func main() {
@@ -77,23 +79,40 @@ func setUp(ctx context.Context, getenv func(string) string, log *slog.Logger) (h
 		return nil, err
 	}
 	b, pacer := breaker.New(services.Ledger, c.probes), pace.New(services.Ledger, c.pace)
+	pacer.Reserve = ledger.Term(c.lease).Act()
 	client, err := graph.New(graph.Config{Endpoint: c.graph, Credential: credential, Seen: watch(b, pacer)})
 	if err != nil {
 		return nil, err
 	}
 	w := wiring{config: c, Services: services, directory: directory{graph: client, assigns: c.assigns}, breaker: b, pacer: pacer}
-	mails, err := w.notify()
+	o, err := w.options(log)
 	if err != nil {
 		return nil, err
 	}
-	return customhandler.New(customhandler.Options{
-		Functions: []customhandler.Function{
-			planupload.New(w.planner()), inviteguest.New(b.Guard(w.invite())), assignaccess.New(b.Guard(w.assign())), notifyguest.New(mails),
-			reportimport.New(w.report()),
-		},
-		Timers: []customhandler.Timer{sweepledger.New(w.sweep())},
-		Sender: services.Bus, DeadLetterer: services.Bus, Log: log, LogKey: c.logKey,
-	})
+	return customhandler.New(o)
+}
+
+// options are what the host is answered with. Verdicts go by the table server's clock: this machine's may be minutes wrong,
+// and then retries would come at once, or budgets end.
+func (w wiring) options(log *slog.Logger) (customhandler.Options, error) {
+	functions, err := w.functions()
+	return customhandler.Options{
+		Functions: functions, Timers: w.timers(),
+		Sender: w.Bus, DeadLetterer: w.Bus, Log: log, LogKey: w.logKey, Now: w.Ledger.Clock,
+	}, err
+}
+
+// functions are those that a message triggers.
+func (w wiring) functions() ([]customhandler.Function, error) {
+	mails, err := w.notify()
+	return []customhandler.Function{
+		planupload.New(w.planner()), inviteguest.New(w.breaker.Guard(w.invite())), assignaccess.New(w.breaker.Guard(w.assign())),
+		notifyguest.New(mails), reportimport.New(w.report()),
+	}, err
+}
+
+func (w wiring) timers() []customhandler.Timer {
+	return []customhandler.Timer{sweepledger.New(w.sweep())}
 }
 
 // wiring makes the steps from what they need.
@@ -138,5 +157,11 @@ func (w wiring) report() *report.Step { return &report.Step{Ledger: w.Ledger, Bl
 
 func (w wiring) sweep() func(context.Context) error {
 	letters := &replay.Replay{Ledger: w.Ledger, Bus: w.Bus, DeadLetters: w.Bus}
-	return (&sweep.Sweep{Ledger: w.Ledger, Bus: w.Bus, Breaker: w.breaker, Window: w.window(), Tidy: letters.Tidy, StaleAfter: w.staleAfter}).Run
+	return (&sweep.Sweep{Ledger: w.Ledger, Bus: w.Bus, Breaker: w.breaker, Window: w.window(), Tidy: letters.Tidy, StaleAfter: w.staleAfter,
+		Purge: sweep.Purge{After: w.purgeAfter, Files: w.removeFiles, Letters: letters.RemoveAll}}).Run
+}
+
+// removeFiles removes what blob storage keeps of an import; the upload itself is its source's.
+func (w wiring) removeFiles(ctx context.Context, i ledger.Import) error {
+	return errors.Join(work.Remove(ctx, w.Blobs, i.ID), report.Remove(ctx, w.Blobs, i))
 }

@@ -28,7 +28,7 @@ type batchKey struct {
 // Send implements bus.Sender. Messages are scheduled by their own property, not over the management link, so that one
 // call carries whole batches and an answer that got lost leaves nothing half-made.
 func (b *Bus) Send(ctx context.Context, msgs ...message.Message) error {
-	order, groups := group(msgs, time.Now())
+	order, groups := group(msgs, b.Now())
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallelSends)
 	for _, key := range order {

@@ -101,3 +101,18 @@ func TestClockIsFreshForAWhileAfterAnAnswer(t *testing.T) {
 		t.Error("fresh for ever")
 	}
 }
+
+func TestEstimateIsLocalUntilTheFirstAnswer(t *testing.T) {
+	t.Parallel()
+	for _, offset := range []time.Duration{10 * time.Minute, -10 * time.Minute} {
+		w := newWatch(offset)
+		if got := w.clock.estimate(); !got.Equal(w.local) {
+			t.Errorf("before the first answer %s, want the local %s", got, w.local)
+		}
+		w.answer()
+		w.pass(time.Hour) // nobody asks for long
+		if wrong := w.clock.estimate().Sub(w.server).Abs(); wrong > 520*time.Millisecond {
+			t.Errorf("offset %s: wrong by %s", offset, wrong)
+		}
+	}
+}

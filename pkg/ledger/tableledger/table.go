@@ -130,6 +130,11 @@ func remove(row []byte) aztables.TransactionAction {
 	return aztables.TransactionAction{ActionType: aztables.TransactionTypeDelete, Entity: row}
 }
 
+// removeIf removes a row that has an ETag.
+func removeIf(row []byte, etag azcore.ETag) aztables.TransactionAction {
+	return aztables.TransactionAction{ActionType: aztables.TransactionTypeDelete, Entity: row, IfMatch: &etag}
+}
+
 // query says which rows to list: those of a partition from a row key up to, but not including, another; or those with one
 // of some row keys.
 type query struct {
