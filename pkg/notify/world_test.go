@@ -91,8 +91,8 @@ func (w *world) plan(importID string, change func(*ledger.Entry)) message.Messag
 }
 
 func (w *world) step() *notify.Step {
-	return &notify.Step{Ledger: crashtest.Ledger{Store: w.ledger, Process: &w.process}, Transport: w.server,
-		Bus:    crashtest.Bus{Sender: w.bus, Process: &w.process},
+	return &notify.Step{Ledger: w.process.Ledger(w.ledger), Transport: w.server,
+		Bus:    w.process.Sender(w.bus),
 		Sender: notify.Sender{From: "invitations@contoso.example", Organization: "Contoso", Language: "en"}, Pace: w.pace,
 		Redeem: func(context.Context, ledger.Entry) (string, string, error) {
 			type renewal struct{ id, url string }

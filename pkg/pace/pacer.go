@@ -39,6 +39,7 @@ type Pacer struct {
 
 // request is one call that waits for its time.
 type request struct {
+	ctx        context.Context // of who waits; it may end before the booking does
 	invitation bool
 	deadline   time.Time     // of its message; zero if there is none
 	done       chan struct{} // closed when booked or refused
@@ -90,7 +91,7 @@ func (p *Pacer) wait(ctx context.Context, invitation bool) (*Call, error) {
 
 // booked returns when a call is booked, or the verdict on it if it cannot be.
 func (p *Pacer) booked(ctx context.Context, invitation bool) (*request, error) {
-	r := &request{invitation: invitation, done: make(chan struct{}), void: make(chan struct{})}
+	r := &request{ctx: ctx, invitation: invitation, done: make(chan struct{}), void: make(chan struct{})}
 	r.deadline, _ = ctx.Deadline()
 	p.enqueue(r)
 	select {

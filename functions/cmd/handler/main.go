@@ -22,7 +22,9 @@ import (
 	"guestlist/functions/reportimport"
 	"guestlist/functions/sweepledger"
 	"guestlist/pkg/assign"
+	"guestlist/pkg/blobstore"
 	"guestlist/pkg/breaker"
+	"guestlist/pkg/bus"
 	"guestlist/pkg/customhandler"
 	"guestlist/pkg/graph"
 	"guestlist/pkg/invite"
@@ -72,30 +74,54 @@ func setUp(ctx context.Context, getenv func(string) string, log *slog.Logger) (h
 	if err != nil {
 		return nil, err
 	}
-	b, pacer := breaker.New(services.Ledger, c.probes), pace.New(services.Ledger, c.pace)
-	client, err := graph.New(graph.Config{Endpoint: c.graph, Credential: credential, Seen: watch(b, pacer)})
+	seam, err := newSeams(getenv)
 	if err != nil {
 		return nil, err
 	}
-	w := wiring{config: c, Services: services, directory: directory{graph: client, assigns: c.assigns}, breaker: b, pacer: pacer}
+	w := wiring{config: c, seam: seam, Ledger: seam.ledger(services.Ledger), Blobs: seam.blobs(services.Blobs), Bus: seam.bus(services.Bus)}
+	w.breaker, w.pacer = breaker.New(w.Ledger, c.probes), pace.New(w.Ledger, c.pace)
+	client, err := graph.New(graph.Config{Endpoint: c.graph, Credential: credential, HTTP: seam.graph(), Seen: watch(w.breaker, w.pacer)})
+	if err != nil {
+		return nil, err
+	}
+	w.directory = directory{graph: client, assigns: c.assigns}
+	return w.handler(log)
+}
+
+// handler makes the handler of the host's requests.
+func (w wiring) handler(log *slog.Logger) (http.Handler, error) {
 	mails, err := w.notify()
 	if err != nil {
 		return nil, err
 	}
-	return customhandler.New(customhandler.Options{
+	h, err := customhandler.New(customhandler.Options{
 		Functions: []customhandler.Function{
-			planupload.New(w.planner()), inviteguest.New(b.Guard(w.invite())), assignaccess.New(b.Guard(w.assign())), notifyguest.New(mails),
-			reportimport.New(w.report()),
+			planupload.New(w.planner()), inviteguest.New(w.breaker.Guard(w.invite())), assignaccess.New(w.breaker.Guard(w.assign())),
+			notifyguest.New(mails), reportimport.New(w.report()),
 		},
 		Timers: []customhandler.Timer{sweepledger.New(w.sweep())},
-		Sender: services.Bus, DeadLetterer: services.Bus, Log: log, LogKey: c.logKey,
+		Sender: w.Bus, DeadLetterer: w.Bus, Log: log, LogKey: w.logKey, Now: w.seam.now,
 	})
+	if err != nil {
+		return nil, err
+	}
+	return w.seam.answers(h), nil
+}
+
+// broker is all that the handler does with Service Bus.
+type broker interface {
+	bus.Sender
+	bus.DeadLetterer
+	bus.DeadLetters
 }
 
 // wiring makes the steps from what they need.
 type wiring struct {
 	config
-	*connect.Services
+	seam      seams
+	Ledger    ledger.Store
+	Blobs     blobstore.Store
+	Bus       broker
 	directory directory
 	breaker   *breaker.Breaker
 	pacer     *pace.Pacer
@@ -117,7 +143,7 @@ func (w wiring) window() *window.Window {
 
 func (w wiring) planner() *plan.Planner {
 	return &plan.Planner{Ledger: w.Ledger, Blobs: w.Blobs, Bus: w.Bus, Directory: w.directory, Window: w.window(), Pace: w.pace,
-		RedirectURL: w.redirect, MailMode: w.mail.mode, Now: time.Now}
+		RedirectURL: w.redirect, MailMode: w.mail.mode, Now: w.seam.now}
 }
 
 func (w wiring) invite() *invite.Step {
