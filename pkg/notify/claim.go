@@ -56,9 +56,7 @@ func (c *claim) deliver(ctx context.Context) error {
 
 // renew gets a new redeem link and writes it down, so that it is not asked for again.
 func (c *claim) renew(ctx context.Context) error {
-	limited, cancel := context.WithTimeout(ctx, c.Lease*3/8)
-	defer cancel()
-	id, url, err := c.Redeem(limited, c.entry)
+	id, url, err := c.Redeem(ctx, c.entry)
 	if err != nil {
 		return err
 	}

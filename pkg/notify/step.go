@@ -39,7 +39,8 @@ type Step struct {
 	Sender    Sender
 	Pace      Pace
 	// Redeem makes a new redeem link for a guest whose link got lost, without a mail by Microsoft, and returns the user id
-	// with it. Its errors are verdicts. It may be repeated.
+	// with it. Its errors are verdicts. It may be repeated. It is asked under the lease, so it must end within 3/8 of it once
+	// its turn at the directory has come.
 	Redeem func(ctx context.Context, e ledger.Entry) (userID, url string, err error)
 	// Holder returns a new name for the holder of a lease, unique among all workers.
 	Holder func() string

@@ -117,7 +117,9 @@ func (w wiring) redeem(ctx context.Context, e ledger.Entry) (userID, url string,
 	if err != nil {
 		return "", "", err
 	}
-	made, err := w.directory.Invite(ctx, invite.Invitation{Address: e.Address, DisplayName: e.DisplayName, RedirectURL: e.RedirectURL})
+	limited, cancel := context.WithTimeout(ctx, w.lease*3/8) // of the call only: whoever has less time than a call may need gets no turn
+	defer cancel()
+	made, err := w.directory.Invite(limited, invite.Invitation{Address: e.Address, DisplayName: e.DisplayName, RedirectURL: e.RedirectURL})
 	turn.Done(ctx, err)
 	if t, is := errors.AsType[*breaker.Trouble](err); is {
 		return "", "", &message.Later{After: 5 * time.Minute, Why: "no redeem link can be made now: " + t.Error(), Budget: mailPatience,
