@@ -73,8 +73,8 @@ func target(n int) message.Message {
 // step returns a worker that reads the import's flag anew each time.
 func (w *world) step() *assign.Step {
 	cancelled := ledger.NewFlags(w.ledger, 0).Cancelled
-	return &assign.Step{Ledger: crashtest.Ledger{Store: w.ledger, Process: &w.process}, Directory: w.dir,
-		Bus: crashtest.Bus{Sender: w.bus, Process: &w.process}, Pacer: pace.New(w.ledger, unpaced),
+	return &assign.Step{Ledger: w.process.Ledger(w.ledger), Directory: w.dir,
+		Bus: w.process.Sender(w.bus), Pacer: pace.New(w.ledger, unpaced),
 		Cancelled: func(ctx context.Context, id string) (bool, error) {
 			if w.stop != nil {
 				return false, w.stop

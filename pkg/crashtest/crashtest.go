@@ -1,11 +1,10 @@
 // Package crashtest kills a worker at each of its acts in turn, for tests that ask what a crash leaves behind.
 //
-// An act is what others can see: a write to the ledger, a send, a call that changes the directory. A point is a place
-// where the worker may die: one before each act, one after it. Between the two the act has happened, so after the second
-// point only the worker's knowledge of it is lost. Reading is no act: a crash before or after it leaves the same.
+// What an act is, pkg/acts says. A point is a place where the worker may die: one before each act, one after it. Between
+// the two the act has happened, so after the second point only the worker's knowledge of it is lost.
 //
-// Make the worker from a [Ledger] and a [Bus] with the same [Process], wrap what else it changes in [Act], and deliver
-// through [Process.Run]. An oracle begins at point 0 and goes on until a delivery comes to its end, each time in a fresh
+// Make the worker from the [Process.Ledger] and the [Process.Sender] of one [Process], wrap what else it changes in [Act],
+// and deliver through [Process.Run]. An oracle begins at point 0 and goes on until a delivery comes to its end, each time in a fresh
 // world:
 //
 //	points := 0
@@ -20,11 +19,18 @@
 //	}
 //	// fail if points is smaller than the acts that are known: then they are not wrapped
 //
-// It leaves out crashes inside an act: what a write does half is for the suite of its adapter. A Process is for one
+// A Process is for one
 // goroutine, since a panic in another cannot be caught.
 package crashtest
 
-import "errors"
+import (
+	"context"
+	"errors"
+
+	"guestlist/pkg/acts"
+	"guestlist/pkg/bus"
+	"guestlist/pkg/ledger"
+)
 
 // ErrCrash is what a process that died leaves of a call: nothing.
 var ErrCrash = errors.New("crashed")
@@ -66,10 +72,19 @@ func (p *Process) point() {
 	}
 }
 
+// mark is the process as pkg/acts sees it.
+func (p *Process) mark(context.Context, string) func() {
+	p.point()
+	return p.point
+}
+
 // Act does f between two points of p.
 func Act[T any](p *Process, f func() (T, error)) (T, error) {
-	p.point()
-	v, err := f()
-	p.point()
-	return v, err
+	return acts.Do(context.Background(), p.mark, "", f)
 }
+
+// Ledger returns l with its writes as acts of the process.
+func (p *Process) Ledger(l ledger.Store) ledger.Store { return acts.Ledger{Store: l, Mark: p.mark} }
+
+// Sender returns b with its sends as acts of the process: one, however many messages.
+func (p *Process) Sender(b bus.Sender) bus.Sender { return acts.Sender{Bus: b, Mark: p.mark} }

@@ -61,8 +61,8 @@ func (w *world) plan(importID string, targets int) message.Message {
 }
 
 func (w *world) step() *invite.Step {
-	return &invite.Step{Ledger: crashtest.Ledger{Store: w.ledger, Process: &w.process}, Directory: w.dir,
-		Bus: crashtest.Bus{Sender: w.bus, Process: &w.process}, Mode: w.mode, Pacer: pace.New(w.ledger, w.pace),
+	return &invite.Step{Ledger: w.process.Ledger(w.ledger), Directory: w.dir,
+		Bus: w.process.Sender(w.bus), Mode: w.mode, Pacer: pace.New(w.ledger, w.pace),
 		Cancelled: ledger.NewFlags(w.ledger, 0).Cancelled,
 		Holder:    func() string { w.holders++; return fmt.Sprint("worker-", w.holders) },
 		Lease:     2 * time.Minute, UncertainWait: 15 * time.Minute}

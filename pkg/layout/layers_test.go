@@ -18,6 +18,7 @@ const (
 	adapter  layer = "adapter"  // one service behind one contract
 	function layer = "function" // one Azure function
 	command  layer = "command"  // one program
+	seam     layer = "seam"     // wrappers of contracts for tests and for the test build of a program
 	emulator layer = "emulator" // a service on this machine
 	helper   layer = "helper"   // *test packages: suites and what tests share
 	rules    layer = "rules"    // this package
@@ -52,6 +53,7 @@ var layers = map[string]layer{
 	"pkg/doctor":   step,
 
 	"pkg/customhandler": host,
+	"pkg/acts":          seam,
 
 	"pkg/graph":           adapter,
 	"pkg/notify/smtpmail": adapter,
@@ -68,9 +70,10 @@ var allowed = map[layer][]layer{
 	host:     {floor, contract},
 	adapter:  {floor, contract},
 	function: {floor, contract, step, host},
-	command:  {floor, contract, step, host, adapter, function, command},
+	command:  {floor, contract, step, host, adapter, function, command, seam},
 	emulator: {emulator},
-	helper:   {floor, contract, step, host, adapter, emulator, helper},
+	helper:   {floor, contract, step, host, adapter, emulator, helper, seam},
+	seam:     {floor, contract},
 	rules:    {},
 }
 

@@ -92,8 +92,8 @@ func (w *world) plan(importID string, change func(*ledger.Entry)) message.Messag
 }
 
 func (w *world) step() *notify.Step {
-	return &notify.Step{Ledger: crashtest.Ledger{Store: w.ledger, Process: &w.process}, Transport: w.server,
-		Bus:    crashtest.Bus{Sender: w.bus, Process: &w.process},
+	return &notify.Step{Ledger: w.process.Ledger(w.ledger), Transport: w.server,
+		Bus:    w.process.Sender(w.bus),
 		Sender: notify.Sender{From: "invitations@contoso.example", Organization: "Contoso", Language: "en"}, Pace: w.pace,
 		Redeem: func(ctx context.Context, _ ledger.Entry, begin notify.Begin) (string, string, error) {
 			w.now = w.now.Add(w.turn)

@@ -51,9 +51,9 @@ func (p *Pacer) take() (batch []*request, succeeded int) {
 	return batch, succeeded
 }
 
-// book books what it can of a batch in one update of the row, and puts the rest back for the next.
+// book books what it can of a batch in one update of the row, in the name of its first, and puts the rest back for the next.
 func (p *Pacer) book(batch []*request, succeeded int) {
-	ctx, cancel := context.WithTimeout(context.Background(), bookTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(batch[0].ctx), bookTime)
 	defer cancel()
 	taken := 0
 	t, err := p.ledger.UpdateTenant(ctx, func(t *ledger.Tenant, now time.Time) error {

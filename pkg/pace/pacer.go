@@ -44,6 +44,7 @@ type Pacer struct {
 
 // request is one call that waits for its time.
 type request struct {
+	ctx        context.Context // of who waits; it may end before the booking does
 	invitation bool
 	latest     time.Time     // when it has to go, by the process's clock; zero if it may go at any time
 	done       chan struct{} // closed when booked or refused
@@ -95,7 +96,7 @@ func (p *Pacer) wait(ctx context.Context, invitation bool) (*Call, error) {
 
 // booked returns when a call is booked, or the verdict on it if it cannot be.
 func (p *Pacer) booked(ctx context.Context, invitation bool) (*request, error) {
-	r := &request{invitation: invitation, done: make(chan struct{}), void: make(chan struct{})}
+	r := &request{ctx: ctx, invitation: invitation, done: make(chan struct{}), void: make(chan struct{})}
 	if end, ok := ctx.Deadline(); ok {
 		r.latest = end.Add(-p.Reserve)
 	}

@@ -21,7 +21,7 @@ func TestCrashBetweenEntryAndMessage(t *testing.T) {
 		var p crashtest.Process
 		p.DieAt(points)
 		r := w.replay()
-		r.Ledger, r.Bus = crashtest.Ledger{Store: w.ledger, Process: &p}, crashtest.Bus{Sender: w.bus, Process: &p}
+		r.Ledger, r.Bus = p.Ledger(w.ledger), p.Sender(w.bus)
 		err := p.Run(func() error {
 			_, err := r.Run(t.Context(), replay.Selection{Import: "a"})
 			return err

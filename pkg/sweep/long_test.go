@@ -73,7 +73,7 @@ func TestSweepThatDiesIsFollowedByOneThatGoesOn(t *testing.T) {
 		w.now = w.now.Add(staleAfter + time.Second)
 		var process crashtest.Process
 		s := w.sweep()
-		s.Ledger, s.Bus = crashtest.Ledger{Store: w.ledger, Process: &process}, crashtest.Bus{Sender: w.bus, Process: &process}
+		s.Ledger, s.Bus = process.Ledger(w.ledger), process.Sender(w.bus)
 		process.DieAt(points)
 		err := process.Run(func() error { return s.Run(t.Context()) })
 		if !process.Died() {

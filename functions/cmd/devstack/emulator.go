@@ -15,10 +15,10 @@ import (
 	"strings"
 	"time"
 
+	"guestlist/functions/cmd/devstack/internal/deployed"
 	"guestlist/pkg/local/entra"
 	"guestlist/pkg/local/mailbox"
 	"guestlist/pkg/local/servicebus"
-	"guestlist/pkg/message"
 )
 
 // emulator serves one emulator until ctx is done.
@@ -33,22 +33,6 @@ func emulator(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 		return exitError
 	}
 	return exitDone
-}
-
-// queues are those that infra/azure makes: their settings are part of what the handler promises.
-func queues(dedup bool) []servicebus.Queue {
-	var all []servicebus.Queue
-	for _, name := range message.Queues {
-		q := servicebus.Queue{Name: name, LockDuration: time.Minute, MaxDeliveryCount: 50}
-		if name == message.Uploads {
-			q.MaxDeliveryCount = 200
-		}
-		if dedup {
-			q.DuplicateWindow = time.Hour
-		}
-		all = append(all, q)
-	}
-	return all
 }
 
 // busOptions are the flags of "devstack servicebus".
@@ -94,7 +78,7 @@ func (o *busOptions) load() error {
 		return fmt.Errorf("there is no tier %q", o.Tier)
 	}
 	o.Seed = cmp.Or(o.Seed, rand.Uint64())
-	o.Queues = queues(true)
+	o.Queues = deployed.Queues(true)
 	if o.file != "" {
 		f, err := os.Open(o.file)
 		if err != nil {

@@ -5,13 +5,13 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"guestlist/functions/cmd/devstack/internal/deployed"
 	"guestlist/pkg/report"
 	"guestlist/pkg/status"
 )
@@ -29,32 +29,7 @@ var staged = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", filepath.Join(dir, "handler"), "./functions/cmd/handler")
-	build.Dir, build.Env = root, append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the handler: %w\n%s", err, out)
-	}
-	files, err := filepath.Glob(filepath.Join(root, "functions", "*", "function.json"))
-	if err != nil || len(files) < 6 {
-		return "", fmt.Errorf("%d functions found: %w", len(files), err)
-	}
-	for _, f := range append(files, filepath.Join(root, "host.json")) {
-		to := filepath.Join(dir, "host.json")
-		if filepath.Base(f) != "host.json" {
-			to = filepath.Join(dir, filepath.Base(filepath.Dir(f)), "function.json")
-		}
-		raw, err := os.ReadFile(f)
-		if err != nil {
-			return "", err
-		}
-		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-			return "", err
-		}
-		if err := os.WriteFile(to, raw, 0o644); err != nil {
-			return "", err
-		}
-	}
-	return dir, nil
+	return dir, deployed.Stage(root, dir)
 })
 
 func TestMain(m *testing.M) {

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"guestlist/functions/cmd/devstack/internal/deployed"
 	"guestlist/functions/cmd/internal/connect"
 	"guestlist/pkg/local/azurite"
 	"guestlist/pkg/local/entra"
@@ -136,7 +137,7 @@ func (s *stack) startStorage(ctx context.Context, _ io.Writer) (err error) {
 }
 
 func (s *stack) startBus(_ context.Context, log io.Writer) (err error) {
-	s.bus, err = servicebus.Serve(servicebus.Config{Listen: s.address(5672), Queues: queues(s.dedup == "on"),
+	s.bus, err = servicebus.Serve(servicebus.Config{Listen: s.address(5672), Queues: deployed.Queues(s.dedup == "on"),
 		Log: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		return fmt.Errorf("start Service Bus: %w", err)

@@ -32,7 +32,7 @@ func TestVerdictsAndMessagesGoByTheTableServersClock(t *testing.T) {
 			t.Fatal(err)
 		}
 		w := deployed(t)
-		w.Services, w.breaker, w.pacer = services, breaker.New(services.Ledger, w.probes), pace.New(services.Ledger, w.pace)
+		w.Ledger, w.Bus, w.clock, w.breaker, w.pacer = services.Ledger, services.Bus, services.Ledger.Clock, breaker.New(services.Ledger, w.probes), pace.New(services.Ledger, w.pace)
 		o, err := w.options(slog.Default())
 		if err != nil {
 			t.Fatal(err)

@@ -76,7 +76,7 @@ func deployed(t *testing.T) wiring {
 		t.Fatal(err)
 	}
 	services := &connect.Services{}
-	return wiring{config: c, Services: services, breaker: breaker.New(services.Ledger, c.probes), pacer: pace.New(services.Ledger, c.pace)}
+	return wiring{config: c, clock: services.Ledger.Clock, Ledger: services.Ledger, Blobs: services.Blobs, Bus: services.Bus, breaker: breaker.New(services.Ledger, c.probes), pacer: pace.New(services.Ledger, c.pace)}
 }
 
 // overrun is what a step may write after its deadline: the end of a lease, and what the circuit breaker has to know of its

@@ -95,7 +95,7 @@ func (s *settings) limit(name string, otherwise int) int {
 
 func (w wiring) notify() (*notify.Step, error) {
 	t, err := w.transport()
-	return &notify.Step{Ledger: w.Ledger, Transport: t, Bus: w.Bus, Sender: w.mail.sender, Pace: w.mail.pace, Holder: crand.Text, Lease: w.lease,
+	return &notify.Step{Ledger: w.Ledger, Transport: w.seam.transport(t), Bus: w.Bus, Sender: w.mail.sender, Pace: w.mail.pace, Holder: crand.Text, Lease: w.lease,
 		Insist: w.lease * 3 / 8, Redeem: w.redeem}, err
 }
 

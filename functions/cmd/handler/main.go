@@ -23,7 +23,9 @@ import (
 	"guestlist/functions/reportimport"
 	"guestlist/functions/sweepledger"
 	"guestlist/pkg/assign"
+	"guestlist/pkg/blobstore"
 	"guestlist/pkg/breaker"
+	"guestlist/pkg/bus"
 	"guestlist/pkg/customhandler"
 	"guestlist/pkg/graph"
 	"guestlist/pkg/invite"
@@ -67,7 +69,11 @@ func setUp(ctx context.Context, getenv func(string) string, log *slog.Logger) (h
 	if err != nil {
 		return nil, err
 	}
-	services, err := connect.Use(getenv, true)
+	seam, err := newSeams(getenv)
+	if err != nil {
+		return nil, err
+	}
+	services, err := connect.UseClock(getenv, true, seam.now)
 	if err != nil {
 		return nil, err
 	}
@@ -78,18 +84,23 @@ func setUp(ctx context.Context, getenv func(string) string, log *slog.Logger) (h
 	if err != nil {
 		return nil, err
 	}
-	b, pacer := breaker.New(services.Ledger, c.probes), pace.New(services.Ledger, c.pace)
-	pacer.Reserve = ledger.Term(c.lease).Act()
-	client, err := graph.New(graph.Config{Endpoint: c.graph, Credential: credential, Seen: watch(b, pacer)})
+	w := wiring{config: c, seam: seam, clock: services.Ledger.Clock, Ledger: seam.ledger(services.Ledger), Blobs: seam.blobs(services.Blobs), Bus: seam.bus(services.Bus)}
+	w.breaker, w.pacer = breaker.New(w.Ledger, c.probes), pace.New(w.Ledger, c.pace)
+	w.pacer.Reserve = ledger.Term(c.lease).Act()
+	client, err := graph.New(graph.Config{Endpoint: c.graph, Credential: credential, HTTP: seam.graph(), Seen: watch(w.breaker, w.pacer)})
 	if err != nil {
 		return nil, err
 	}
-	w := wiring{config: c, Services: services, directory: directory{graph: client, assigns: c.assigns}, breaker: b, pacer: pacer}
+	w.directory = directory{graph: client, assigns: c.assigns}
 	o, err := w.options(log)
 	if err != nil {
 		return nil, err
 	}
-	return customhandler.New(o)
+	h, err := customhandler.New(o)
+	if err != nil {
+		return nil, err
+	}
+	return seam.answers(h), nil
 }
 
 // options are what the host is answered with. Verdicts go by the table server's clock: this machine's may be minutes wrong,
@@ -98,7 +109,7 @@ func (w wiring) options(log *slog.Logger) (customhandler.Options, error) {
 	functions, err := w.functions()
 	return customhandler.Options{
 		Functions: functions, Timers: w.timers(),
-		Sender: w.Bus, DeadLetterer: w.Bus, Log: log, LogKey: w.logKey, Now: w.Ledger.Clock,
+		Sender: w.Bus, DeadLetterer: w.Bus, Log: log, LogKey: w.logKey, Now: w.clock,
 	}, err
 }
 
@@ -115,10 +126,21 @@ func (w wiring) timers() []customhandler.Timer {
 	return []customhandler.Timer{sweepledger.New(w.sweep())}
 }
 
+// broker is all that the handler does with Service Bus.
+type broker interface {
+	bus.Sender
+	bus.DeadLetterer
+	bus.DeadLetters
+}
+
 // wiring makes the steps from what they need.
 type wiring struct {
 	config
-	*connect.Services
+	seam      seams
+	clock     func() time.Time // the table server's
+	Ledger    ledger.Store
+	Blobs     blobstore.Store
+	Bus       broker
 	directory directory
 	breaker   *breaker.Breaker
 	pacer     *pace.Pacer
@@ -140,7 +162,7 @@ func (w wiring) window() *window.Window {
 
 func (w wiring) planner() *plan.Planner {
 	return &plan.Planner{Ledger: w.Ledger, Blobs: w.Blobs, Bus: w.Bus, Directory: w.directory, Window: w.window(), Pace: w.pace,
-		RedirectURL: w.redirect, MailMode: w.mail.mode, Now: time.Now}
+		RedirectURL: w.redirect, MailMode: w.mail.mode, Now: w.clock}
 }
 
 func (w wiring) invite() *invite.Step {

@@ -9,7 +9,9 @@ package azurite
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
+	"strings"
 	"time"
 
 	"guestlist/pkg/local/child"
@@ -32,13 +34,22 @@ const attempts = 5
 type Config struct {
 	Blob, Queue, Table int    // ports on 127.0.0.1; 0 picks a free one
 	Dir                string // data folder, made if missing; empty keeps the data in memory
+	// Accounts are served in place of [Account]: names of 3 to 24 small letters and digits. Each has blobs, queues and tables
+	// of its own, so that tests that share one server do not see each other. [Server.Connection] leads to one of them.
+	Accounts []string
 }
+
+// accountKey is the key of all accounts but [Account]. It protects nothing, and is short because all of them travel in one
+// environment variable.
+const accountKey = "a2V5"
 
 // Server is a running Azurite.
 type Server struct {
 	ports [3]int // blob, queue, table
 	child *child.Child
 	keeps bool // has a folder
+
+	account, key string // the first account
 }
 
 // Start starts Azurite and returns when its three services answer. It needs Node.js, and the packages that `make tools`
@@ -60,12 +71,17 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 }
 
 func start(ctx context.Context, script string, c Config) (*Server, error) {
-	s := &Server{keeps: c.Dir != ""}
+	s := &Server{keeps: c.Dir != "", account: Account, key: Key}
 	var err error
 	if s.ports, err = pickPorts(c.Blob, c.Queue, c.Table); err != nil {
 		return nil, err
 	}
-	if s.child, err = child.Start(exec.Command("node", append([]string{script}, s.args(c.Dir)...)...)); err != nil {
+	cmd := exec.Command("node", append([]string{script}, s.args(c.Dir)...)...)
+	if len(c.Accounts) > 0 {
+		s.account, s.key = c.Accounts[0], accountKey
+		cmd.Env = append(os.Environ(), "AZURITE_ACCOUNTS="+strings.Join(c.Accounts, ":"+accountKey+";")+":"+accountKey)
+	}
+	if s.child, err = child.Start(cmd); err != nil {
 		return nil, err
 	}
 	if err := s.ready(ctx); err != nil {
@@ -88,20 +104,23 @@ func (s *Server) args(dir string) []string {
 	return args
 }
 
-// ConnectionString returns the connection string of the whole account.
-func (s *Server) ConnectionString() string {
-	return fmt.Sprintf("DefaultEndpointsProtocol=http;AccountName=%s;AccountKey=%s;BlobEndpoint=%s;QueueEndpoint=%s;TableEndpoint=%s;",
-		Account, Key, s.BlobURL(), s.QueueURL(), s.TableURL())
+// ConnectionString returns the connection string of the whole account, the first if there are several.
+func (s *Server) ConnectionString() string { return s.Connection(s.account) }
+
+// Connection returns the connection string of one of the accounts.
+func (s *Server) Connection(account string) string {
+	return fmt.Sprintf("DefaultEndpointsProtocol=http;AccountName=%[1]s;AccountKey=%[2]s;BlobEndpoint=%[3]s/%[1]s;QueueEndpoint=%[4]s/%[1]s;TableEndpoint=%[5]s/%[1]s;",
+		account, s.key, s.url(0), s.url(1), s.url(2))
 }
 
 // BlobURL returns the address of the blob service, the account's name included.
-func (s *Server) BlobURL() string { return s.url(0) + "/" + Account }
+func (s *Server) BlobURL() string { return s.url(0) + "/" + s.account }
 
 // QueueURL returns the address of the queue service, the account's name included.
-func (s *Server) QueueURL() string { return s.url(1) + "/" + Account }
+func (s *Server) QueueURL() string { return s.url(1) + "/" + s.account }
 
 // TableURL returns the address of the table service, the account's name included.
-func (s *Server) TableURL() string { return s.url(2) + "/" + Account }
+func (s *Server) TableURL() string { return s.url(2) + "/" + s.account }
 
 func (s *Server) url(i int) string { return fmt.Sprintf("http://127.0.0.1:%d", s.ports[i]) }
 
