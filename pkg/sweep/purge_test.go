@@ -91,7 +91,7 @@ func (a *archive) remove(ctx context.Context, i ledger.Import) error {
 
 func (a *archive) purging() *sweep.Sweep {
 	s := a.sweep()
-	s.Ledger = crashtest.Ledger{Store: a.ledger, Process: &a.process}
+	s.Ledger = a.process.Ledger(a.ledger)
 	s.Purge = sweep.Purge{After: purgeAfter, Files: a.remove, Letters: a.letters}
 	return s
 }
