@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"guestlist/pkg/invite"
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/message"
@@ -251,78 +249,6 @@ func TestOldGenerationAndCancelledActOnNothing(t *testing.T) {
 	if w.dir.posts != 0 || len(w.bus.Sent()) != 0 {
 		t.Errorf("%d POSTs, sent %v", w.dir.posts, w.bus.Sent())
 	}
-}
-
-// TestRecordThatComesTooLate has the entry changed while the invitation is posted: then only the user id is worth keeping.
-func TestRecordThatComesTooLate(t *testing.T) {
-	t.Parallel()
-	for name, change := range map[string]func(*world, *ledger.Entry){
-		"cancelled": func(w *world, e *ledger.Entry) {
-			e.EndAll(ledger.Cancelled, &message.Failure{Code: "import.cancelled"}, w.now)
-		},
-		"sent again":       func(w *world, e *ledger.Entry) { e.Invite.Resume(w.now) },
-		"failed, replayed": func(w *world, e *ledger.Entry) { e.Invite.Generation += 2 },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t)
-			m := w.plan("a", 1)
-			var want ledger.Entry
-			w.dir.err = func(int) error {
-				var err error
-				want, _, err = w.ledger.UpdateEntry(t.Context(), "a", guest, func(e *ledger.Entry) error { change(w, e); return nil })
-				return err
-			}
-			if err := w.settle(m); err != nil {
-				t.Fatal(err)
-			}
-			want.UserID = "user-of-" + address
-			got := *w.entry("a")
-			got.Version, want.Version = "", ""
-			if d := cmp.Diff(want, got); d != "" {
-				t.Errorf("entry (-want +got):\n%s", d)
-			}
-			if n := w.sent(message.Assign); n != 0 {
-				t.Errorf("%d assignments were sent", n)
-			}
-		})
-	}
-}
-
-func TestPostponedMovesTheDueTimeOnly(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	m := w.plan("a", 2)
-	want, until := *w.entry("a"), w.now.Add(20*time.Minute)
-	if err := w.step().Postponed(t.Context(), m, until); err != nil {
-		t.Fatal(err)
-	}
-	m.Generation--
-	if err := w.step().Postponed(t.Context(), m, until.Add(time.Hour)); err != nil { // of another generation: it moves nothing
-		t.Fatal(err)
-	}
-	want.Invite.Due, want.Version = until, w.entry("a").Version
-	if d := cmp.Diff(want, *w.entry("a")); d != "" || len(w.bus.Sent()) != 0 {
-		t.Errorf("%d messages, -want +got:\n%s", len(w.bus.Sent()), d)
-	}
-}
-
-// TestGuestUnderWorkIsWaitedFor has another message hold the guest: waiting costs no attempt.
-func TestGuestUnderWorkIsWaitedFor(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	m := w.plan("a", 0)
-	if _, err := w.ledger.Claim(t.Context(), guest, "another", time.Minute); err != nil {
-		t.Fatal(err)
-	}
-	err := w.deliver(m)
-	if _, ok := errors.AsType[*message.Later](err); !ok || w.dir.posts != 0 {
-		t.Errorf("%v and %d POSTs; want a Later and none", err, w.dir.posts)
-	}
-	if err := w.settle(m); err != nil {
-		t.Fatal(err)
-	}
-	w.once(t)
 }
 
 func TestWithoutMicrosoftsMailALostAnswerIsPostedAgain(t *testing.T) {
