@@ -127,6 +127,20 @@ func TestIDsTellIntentionsApart(t *testing.T) {
 	}
 }
 
+func TestKeysTellGuestsAndVersionsApart(t *testing.T) {
+	t.Parallel()
+	ana := message.GuestKey("ana@partner.example")
+	if message.GuestKey(" Ana@Partner.Example ") != ana || message.GuestKey("anna@partner.example") == ana || len(ana) != 32 {
+		t.Error("an address in other letters is the same guest, and only that is")
+	}
+	first := message.ImportID("acct", "inbox-a", "a.csv", "0x1")
+	for _, other := range [][4]string{{"acct", "inbox-a", "a.csv", "0x2"}, {"acct", "inbox-a", "b.csv", "0x1"}, {"acct", "inbox-b", "a.csv", "0x1"}, {"other", "inbox-a", "a.csv", "0x1"}} {
+		if message.ImportID(other[0], other[1], other[2], other[3]) == first {
+			t.Errorf("%q has the import id of another version of a blob", other)
+		}
+	}
+}
+
 func TestImportIDIgnoresQuotesOfTheETag(t *testing.T) {
 	t.Parallel()
 	if message.ImportID("a", "inbox-p", "x.csv", `"0x8D"`) != message.ImportID("a", "inbox-p", "x.csv", "0x8D") {

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/ledger/memledger"
 	"guestlist/pkg/message"
@@ -110,6 +112,47 @@ func (w *world) once(when string) int {
 		w.t.Errorf("%s: %d mails, but no row says that they were repeated", when, len(mails))
 	}
 	return len(mails) - 1
+}
+
+// TestInvitationUnderWayIsWaitedFor finds the guest being invited anew: the mail goes when there is a guest to mail.
+func TestInvitationUnderWayIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	for name, user := range map[string]string{"first invitation": "", "own invitation again, for the link": userID} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.row(func(g *ledger.Guest) { g.UserID, g.Invite = user, ledger.InvitePosting })
+			m := w.plan("a", nil)
+			if _, ok := errors.AsType[*message.Later](w.deliver(m)); !ok || w.server.offers != 0 {
+				t.Fatalf("%d mails were offered; want the message to come later", w.server.offers)
+			}
+			w.row(func(g *ledger.Guest) { g.UserID, g.Invite = userID, ledger.Invited })
+			if err := w.settle(m); err != nil {
+				t.Fatal(err)
+			}
+			if e := w.entry("a"); len(w.server.taken) != 1 || e.Notify.Outcome != ledger.Done {
+				t.Errorf("%d mails, step %+v", len(w.server.taken), e.Notify)
+			}
+		})
+	}
+}
+
+func TestPostponedMovesTheDueTimeOnly(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := w.plan("a", nil)
+	want, until := *w.entry("a"), w.now.Add(20*time.Minute)
+	if err := w.step().Postponed(t.Context(), m, until); err != nil {
+		t.Fatal(err)
+	}
+	m.Generation--
+	if err := w.step().Postponed(t.Context(), m, until.Add(time.Hour)); err != nil { // of another generation: it moves nothing
+		t.Fatal(err)
+	}
+	want.Notify.Due, want.Version = until, w.entry("a").Version
+	if d := cmp.Diff(want, *w.entry("a")); d != "" || w.reports() != 0 {
+		t.Errorf("%d reports, -want +got:\n%s", w.reports(), d)
+	}
 }
 
 func TestAnswers(t *testing.T) {

@@ -111,7 +111,7 @@ func TestUnknownSourceIsHeldAndReleased(t *testing.T) {
 		t.Fatal(err)
 	}
 	i := w.only()
-	if i.State != ledger.Held || i.Code != "source.unknown" || w.different(message.Invite) != 0 {
+	if i.State != ledger.Held || i.Code != "source.unknown" || w.different(message.Invite) != 0 || !i.Stage.Due.IsZero() {
 		t.Fatalf("import: %+v", i)
 	}
 	s := &plan.Sources{Ledger: w.ledger, Blobs: w.blobs, Bus: w}
@@ -201,32 +201,41 @@ type replacing struct {
 	done bool
 }
 
-type cut struct {
-	io.Reader
-	io.Closer
-}
-
 func (r *replacing) Open(ctx context.Context, container, path, etag string) (io.ReadCloser, blobstore.Info, error) {
 	b, info, err := r.Blobs.Open(ctx, container, path, etag)
 	if container != inbox || r.done || err != nil {
 		return b, info, err
 	}
 	r.done = true
-	r.put("a.csv", rows(4))
-	half := io.LimitReader(b, info.Size/2)
-	return cut{io.MultiReader(half, failing{blobstore.ErrChanged}), b}, info, nil
+	return &midway{ReadCloser: b, left: int(info.Size / 2), then: func() { r.put("a.csv", rows(4)) }}, info, nil
 }
 
-type failing struct{ err error }
+// midway does something when so many bytes have been read.
+type midway struct {
+	io.ReadCloser
+	left int
+	then func()
+}
 
-func (f failing) Read([]byte) (int, error) { return 0, f.err }
+func (m *midway) Read(p []byte) (int, error) {
+	if m.left > 0 {
+		n, err := m.ReadCloser.Read(p[:min(len(p), m.left)])
+		m.left -= n
+		return n, err
+	}
+	if m.then != nil {
+		m.then()
+		m.then = nil
+	}
+	return m.ReadCloser.Read(p)
+}
 
 func TestBlobReplacedWhileReadIsNeverAMixture(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.allow(nil)
+	w.allow(func(p *policy.Policy) { p.MaxGuests = 10_000 })
 	w.plan.Blobs = &replacing{world: w, Blobs: w.blobs}
-	if err := w.deliver(w.put("a.csv", rows(50))); err != nil {
+	if err := w.deliver(w.put("a.csv", rows(4000))); err != nil { // more than the CSV reader reads ahead
 		t.Fatal(err)
 	}
 	if n := w.different(message.Invite); n != 4 {

@@ -71,17 +71,22 @@ func TestClockFollowsAServerThatWasSet(t *testing.T) {
 
 func TestNarrowingDoesNotTurnTheClockBack(t *testing.T) {
 	t.Parallel()
-	w := newWatch(900 * time.Millisecond)
-	w.answer()
-	last := w.clock.now()
-	for range 40 {
-		w.pass(7 * time.Millisecond)
-		w.answer()
-		now := w.clock.now()
-		if now.Before(last) {
-			t.Fatalf("from %s back to %s", last, now)
+	for _, between := range []time.Duration{7 * time.Millisecond, 290 * time.Millisecond, 900 * time.Millisecond} {
+		w := newWatch(0)
+		var last time.Time
+		look := func() {
+			now := w.clock.now()
+			if now.Before(last) {
+				t.Errorf("with %s between answers from %s back to %s", between, last, now)
+			}
+			last = now
 		}
-		last = now
+		for range 40 {
+			w.answer()
+			look()
+			w.pass(between)
+			look()
+		}
 	}
 }
 
