@@ -37,6 +37,9 @@ const (
 // delay that cannot be recorded either, a broker that refuses after a while, and the hold.
 const VerdictTime = 2*recordTime + brokerTime + maxHold
 
+// HeldTime is the greatest age of an invocation that is held while the broker refuses, its last try included.
+const HeldTime = heldUntil + brokerTime
+
 var errBusy = errors.New("every place for messages of this kind is taken")
 
 // worker is a Function at work.

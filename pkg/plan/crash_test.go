@@ -51,7 +51,7 @@ const chained = 12 // guests of the chain's file
 func newChain(t *testing.T, duplicates time.Duration) *chain {
 	c := &chain{world: newWorld(t)}
 	c.bus = membus.New(membus.Options{Now: func() time.Time { return c.now }, DuplicateWindow: duplicates})
-	c.plan.Ledger, c.plan.Bus = crashtest.Ledger{Store: c.ledger, Process: &c.process}, crashtest.Bus{Sender: c.bus, Process: &c.process}
+	c.plan.Ledger, c.plan.Bus = c.process.Ledger(c.ledger), c.process.Sender(c.bus)
 	c.plan.Window = narrow{c}
 	return c
 }
