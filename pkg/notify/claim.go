@@ -114,7 +114,7 @@ func (c *claim) send(ctx context.Context) error {
 		c.guest.MailRepeats++
 		slog.WarnContext(ctx, "mail sent again: it is unknown whether it was taken", slog.String("code", "mail.uncertain"))
 	}
-	c.guest.Mail, c.guest.MailID, c.guest.MailedBy = ledger.MailSending, mail.MessageID, c.entry.Import
+	c.guest.Mail, c.guest.MailID, c.guest.MailedBy, c.guest.Copy = ledger.MailSending, mail.MessageID, c.entry.Import, ledger.MailNone
 	if err := c.save(ctx); err != nil {
 		return err
 	}
@@ -137,18 +137,61 @@ func (c *claim) save(ctx context.Context) error { return ledger.Keep(ctx, c.Ledg
 // release writes what was learned and gives the lease back.
 func (c *claim) release(ctx context.Context) error { return ledger.Release(ctx, c.Ledger, &c.guest) }
 
-// copied sends the copy for the row's CC address. The guest's mail was recorded before, so a crash repeats the copy only.
+// copied sends the copy for the row's CC address, under a claim of its own: two messages for one guest send one copy. The
+// guest's mail was recorded before, so a crash repeats the copy only.
 func (s *Step) copied(ctx context.Context, m message.Message, i ledger.Import, e ledger.Entry, g ledger.Guest, end ending) (ending, error) {
-	if err := s.Pace.Book(ctx, s.Ledger, m.Delay); err != nil {
+	if g.Copy == ledger.MailSent {
+		return end, nil
+	}
+	if err := s.Pace.Book(ctx, s.Ledger, m.Delay); err != nil { // before the claim, as the mail is
 		return end, err
 	}
-	mail, err := s.compose(i, e, g, true)
+	limited, cancel := ledger.Term(s.Lease).Limit(ctx)
+	defer cancel()
+	g, err := ledger.Hold(ctx, s.Ledger, e.Guest, s.Holder(), s.Lease, m.Delay)
 	if err != nil {
 		return end, err
 	}
-	limited, cancel := context.WithTimeout(ctx, ledger.Term(s.Lease).Act())
-	defer cancel()
-	err = s.Transport.Send(limited, mail)
+	c := &claim{Step: s, i: i, entry: e, guest: g}
+	end, err = c.copy(limited, end)
+	if released := c.release(ctx); err == nil {
+		err = released
+	}
+	return end, err
+}
+
+// copy hands the copy to the server, unless another message has or the guest is invited anew meanwhile.
+func (c *claim) copy(ctx context.Context, end ending) (ending, error) {
+	if c.guest.Copy == ledger.MailSent || c.guest.Mail != ledger.MailSent || c.guest.MailedBy != c.entry.Import {
+		return end, nil
+	}
+	term, start := ledger.Term(c.Lease), time.Now()
+	if _, err := term.Enough(ctx, c.Ledger, c.guest); err != nil {
+		return end, err
+	}
+	mail, err := c.compose(c.i, c.entry, c.guest, true)
+	if err != nil {
+		return end, err
+	}
+	before := c.guest.Copy
+	if before == ledger.MailSending && end.code == "" {
+		end.code, end.text = "mail.uncertain", "It was not known whether the mail server had taken the copy for the CC address, so the copy was sent again, with the same Message-ID."
+	}
+	c.guest.Copy = ledger.MailSending
+	if err := c.save(ctx); err != nil {
+		return end, err
+	}
+	limited, cancel, err := term.Begin(ctx, start)
+	if err == nil {
+		defer cancel()
+		err = c.Transport.Send(limited, mail)
+	}
+	switch {
+	case err == nil:
+		c.guest.Copy = ledger.MailSent
+	case !errors.Is(err, ErrUncertain):
+		c.guest.Copy = before
+	}
 	if later, ok := errors.AsType[*message.Later](err); ok { // a budget of its own, not the rest of the guest's
 		return end, &message.Later{After: later.After, Why: later.Why + " (copy)", Budget: later.Budget, Class: Class + " copy", Spent: later.Spent}
 	}

@@ -260,6 +260,30 @@ func TestTargetEndsWhileMailing(t *testing.T) {
 	}
 }
 
+// TestTwoMessagesSendOneCopy delivers a message a second time while the first sends the copy: the guest's mail is recorded
+// by then, and the copy is claimed like it.
+func TestTwoMessagesSendOneCopy(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := w.plan("a", func(e *ledger.Entry) { e.CC = "boss@contoso.example" })
+	w.server.answer = func(n int, _ notify.Mail) (error, bool) {
+		if n == 2 {
+			if _, waits := errors.AsType[*message.Later](w.step().Do(t.Context(), m)); !waits {
+				t.Error("the second message does not wait for the first")
+			}
+		}
+		return nil, false
+	}
+	for range 2 {
+		if err := w.settle(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(w.server.to(address)) != 1 || len(w.server.to("boss@contoso.example")) != 1 {
+		t.Errorf("taken: %v", w.server.taken)
+	}
+}
+
 func TestNothingToMail(t *testing.T) {
 	t.Parallel()
 	for code, change := range map[string]func(*ledger.Guest){

@@ -110,9 +110,9 @@ func (w *world) start(storage string, dedup bool) (err error) {
 		"Storage": storage, "AzureWebJobsStorage": storage, "ServiceBus": w.bus.ConnectionString(), "FUNCTIONS_WORKER_RUNTIME": "custom",
 		"GRAPH_ENDPOINT": w.entra.URL(), "IDENTITY_ENDPOINT": w.entra.IdentityEndpoint(), "IDENTITY_HEADER": w.entra.IdentityHeader(),
 		"MAIL_MODE": "own", "MAIL_FROM": "invitations@contoso.example", "MAIL_SMTP": w.mailbox.SMTPAddr(), "MAIL_SMTP_SECURITY": "none",
-		"MAIL_PER_MINUTE": "max", "MAIL_PER_DAY": "max", "MAIL_RETRY": "1s", "LOG_KEY": "key", "SWEEP_SCHEDULE": "*/4 * * * * *",
+		"MAIL_PER_MINUTE": "max", "MAIL_PER_DAY": "max", "MAIL_RETRY": "1s", "LOG_KEY": "key", "SWEEP_SCHEDULE": "*/10 * * * * *",
 		"LEASE": lease.String(), "UNCERTAIN_WAIT": uncertain.String(), "ASSIGN_AFTER": (lag + 200*time.Millisecond).String(),
-		"STALE_AFTER": stale.String(), "INVITE_RATE": "max", "INVITE_CAP": "none", "WRITE_RATE": "max", "PROBE_OUTAGE": "2s", "GOMAXPROCS": "2",
+		"STALE_AFTER": stale.String(), "INVITE_RATE": "max", "INVITE_CAP": "none", "WRITE_RATE": "max", "PROBE_OUTAGE": "2s", "GOGC": "off",
 	}
 	maps.Copy(w.settings, w.scenario.settings)
 	if w.settings["MAIL_MAILBOX"] != "" {
