@@ -263,7 +263,7 @@ func TestRowsAreJudgedOneByOne(t *testing.T) {
 		t.Errorf("rows %d, rejected %d, guests %d; want 6, 4, 2", i.Rows, i.RowsRejected, i.GuestsPlanned)
 	}
 	e := w.entry("mixed@partner.example")
-	if len(e.Targets) != 2 || e.Targets[1].Outcome != ledger.Rejected || e.Targets[1].Code != "group.dynamic" || e.Targets[0].State != ledger.Planned {
+	if len(e.Targets) != 2 || e.Targets[1].State != ledger.Ended || e.Targets[1].Outcome != ledger.Rejected || e.Targets[1].Code != "group.dynamic" || e.Targets[0].State != ledger.Planned {
 		t.Errorf("mixed targets: %+v", e.Targets)
 	}
 }
