@@ -93,10 +93,10 @@ func allowed(p point) (list []*allowance) {
 
 // except takes out of a state what may be there, and notes that it was. A guest's mail that came twice is only taken out if
 // the row says so.
-func (b *bench) except(may *allowance, state string, repeated []string) (string, []string) {
+func (b *bench) except(may *allowance, want, state string, repeated []string) (string, []string) {
 	said := false
 	for _, r := range may.rows {
-		if strings.Contains("\n"+state+"\n", "\n"+r[1]+"\n") {
+		if strings.Contains("\n"+want+"\n", "\n"+r[0]+"\n") && strings.Contains("\n"+state+"\n", "\n"+r[1]+"\n") {
 			state, said = strings.Replace(state, r[1], r[0], 1), true
 		}
 	}
