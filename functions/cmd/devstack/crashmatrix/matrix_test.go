@@ -333,7 +333,7 @@ func (b *bench) compare(c cell, w *world, err error, may []*allowance) {
 	}
 	want := c.scenario.want
 	for _, m := range may {
-		state, repeated = b.except(m, state, repeated)
+		state, repeated = b.except(m, want, state, repeated)
 	}
 	if err == nil && broken == nil && state == want && len(repeated) == 0 {
 		return

@@ -34,7 +34,8 @@ func (w *world) settle(letters int) error {
 	var open string
 	err := w.until("all is done", func() (bool, error) {
 		what, dead := w.waiting()
-		if open = what; dead != letters {
+		// Where the broker keeps copies of a message, each copy of one that failed ends as a dead letter.
+		if open = what; dead < letters || dead > letters && (w.dedup || letters == 0) {
 			open += fmt.Sprintf("%d dead letters instead of %d", dead, letters)
 		}
 		if open != "" {
@@ -70,11 +71,27 @@ func (w *world) state() (state string, repeated []string, err error) {
 	lines = append(lines, sent...)
 	for _, q := range w.bus.Stats() {
 		if q.DeadLettered > 0 {
-			lines = append(lines, fmt.Sprintf("dead letters in %s: %d", q.Name, q.DeadLettered))
+			n, bad := w.letters(q.Name)
+			err = errors.Join(err, bad)
+			lines = append(lines, fmt.Sprintf("dead letters in %s: %d", q.Name, n))
 		}
 	}
-	results, err := w.results()
-	return strings.Join(append(lines, results...), "\n"), repeated, errors.Join(err, w.ledger())
+	results, bad := w.results()
+	return strings.Join(append(lines, results...), "\n"), repeated, errors.Join(err, bad, w.ledger())
+}
+
+// letters counts the dead letters of a queue, copies of one message once.
+func (w *world) letters(queue string) (int, error) {
+	list, err := w.services.Bus.Browse(w.ctx, queue, 100)
+	ids := map[string]bool{}
+	for _, d := range list {
+		if d.Unreadable != nil {
+			ids[fmt.Sprint(d.Sequence)] = true
+		} else {
+			ids[d.Message.ID()] = true
+		}
+	}
+	return len(ids), err
 }
 
 func (w *world) directory() (lines []string) {

@@ -54,6 +54,7 @@ type world struct {
 	entra    *entra.Server
 	mailbox  *mailbox.Server
 	services *connect.Services
+	dedup    bool
 	log      *buffer
 	closers  []func()
 	imports  []string // ids of dropped files, in order
@@ -85,7 +86,7 @@ func (b *buffer) String() string {
 
 // newWorld starts all but the handlers. storage is a connection string.
 func newWorld(ctx context.Context, s *scenario, storage, dir string, dedup bool) (*world, error) {
-	w := &world{ctx: ctx, scenario: s, dir: dir, log: &buffer{}}
+	w := &world{ctx: ctx, scenario: s, dir: dir, dedup: dedup, log: &buffer{}}
 	if err := w.start(storage, dedup); err != nil {
 		w.close()
 		return nil, err
