@@ -16,19 +16,19 @@ import (
 
 // go test ./functions/cmd/devstack -run TestSoak -args -soak-minutes 10 -soak-seed 123
 var (
-	soakMinutes = flag.Float64("soak-minutes", 0, "how long TestSoak drops files; 0: one and a half, under the race detector 0.4")
+	soakMinutes = flag.Float64("soak-minutes", 0, "how long TestSoak drops files; 0: one, under the race detector 0.4")
 	soakSeed    = flag.Uint64("soak-seed", 0, "seed of TestSoak; 0: a new one")
 )
 
 // TestSoak imports random files while handlers, hosts and connections die and everything else fails now and then. It takes
-// half a minute more than it drops files, until all of them have ended. Under the race detector it is shorter: handlers are
+// about a minute more than it drops files, until all of them have ended. Under the race detector it is shorter: handlers are
 // built without it, as they are deployed, so it would only watch the emulators; what it watches of the handler, other tests
 // run in process.
 func TestSoak(t *testing.T) {
 	t.Parallel()
 	minutes := *soakMinutes
 	if minutes == 0 {
-		minutes = 1.5
+		minutes = 1
 		if raced {
 			minutes = 0.4
 		}
