@@ -28,12 +28,12 @@ POLICY  ?= $(if $(filter $(SAMPLE).csv,$(CSV)),$(SAMPLE).policy.json)
 RESULTS ?= dist/results
 
 # The Go code outside ./...: folders with a leading dot are left out of that pattern.
-CI_PKGS := ./.ci/bootstrapzip ./.ci/gotest ./.ci/internal/testevent ./.ci/reachable ./.ci/testsdk
+CI_PKGS := ./.ci/bootstrapzip ./.ci/gotest ./.ci/internal/testevent ./.ci/mutations ./.ci/reachable ./.ci/testsdk
 PKGS    ?= ./...
 # More arguments for go test, for example ARGS='-run Lease'.
 ARGS    ?=
 
-.PHONY: help demo demo-s3 run bench-graph soak test check test-sdk package package-azure package-aws tools conformance chromium s3server needs-go needs-node format vet lint tidy template race vulnerabilities devstack
+.PHONY: help demo demo-s3 run bench-graph soak test check mutations test-sdk package package-azure package-aws tools conformance chromium s3server needs-go needs-node format vet lint tidy template race vulnerabilities devstack
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,11 @@ test: conformance s3server ## run every test, then print the slowest ten
 	@$(CACHE)/bin/gotest -count=1 -shuffle=on $(ARGS) $(PKGS) $(CI_PKGS)
 
 check: format vet lint tidy template race vulnerabilities ## format, vet, lint, tidy, infra/aws, race tests, known vulnerabilities
+
+mutations: tools ## break each promise on purpose and see that a test notices (ARGS='-run NAME', -list, -markdown)
+	@mkdir -p $(CACHE)/bin
+	@go build -o $(CACHE)/bin/mutations ./.ci/mutations
+	@$(CACHE)/bin/mutations $(ARGS)
 
 test-sdk: needs-go ## run the Service Bus SDK's own live tests against the emulator (root, Linux: ports 443 and 5671)
 	@mkdir -p $(CACHE)/bin

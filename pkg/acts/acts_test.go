@@ -44,7 +44,7 @@ func (t *tape) names() (names []string) {
 }
 
 // reads are the methods of the contracts that change nothing.
-var reads = []string{"ledger.Guest", "ledger.Import", "ledger.ListImports", "ledger.Entry", "ledger.ListEntries", "ledger.DueBefore",
+var reads = []string{"ledger.Guest", "ledger.Import", "ledger.ListImports", "ledger.EndedBefore", "ledger.Entry", "ledger.ListEntries", "ledger.DueBefore",
 	"ledger.WaitingFor", "ledger.Tally", "ledger.GrantedBy", "ledger.Tenant", "ledger.Breaker", "ledger.MailPace", "ledger.Now",
 	"bus.Browse", "blobs.Account", "blobs.Stat", "blobs.Open", "blobs.List"}
 

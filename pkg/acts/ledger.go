@@ -18,7 +18,7 @@ var _ ledger.Store = Ledger{}
 
 var ledgerWrites = []string{"ledger.Claim", "ledger.SaveGuest", "ledger.CreateImport", "ledger.UpdateImport", "ledger.InsertEntries",
 	"ledger.UpdateEntry", "ledger.UpdateEntries", "ledger.PurgeEntries", "ledger.Grant", "ledger.UpdateTenant", "ledger.UpdateBreaker",
-	"ledger.UpdateMailPace"}
+	"ledger.UpdateMailPace", "ledger.DeleteImport", "ledger.Forget"}
 
 // Claim implements ledger.Guests.
 func (l Ledger) Claim(ctx context.Context, key, holder string, d time.Duration) (ledger.Guest, error) {
@@ -88,6 +88,16 @@ func (l Ledger) UpdateMailPace(ctx context.Context, change func(*ledger.MailPace
 	return Do(ctx, l.Mark, "ledger.UpdateMailPace", func() (ledger.MailPace, error) { return l.Store.UpdateMailPace(ctx, change) })
 }
 
+// DeleteImport implements ledger.Imports.
+func (l Ledger) DeleteImport(ctx context.Context, i ledger.Import) error {
+	return do(ctx, l.Mark, "ledger.DeleteImport", func() error { return l.Store.DeleteImport(ctx, i) })
+}
+
+// Forget implements ledger.Grants.
+func (l Ledger) Forget(ctx context.Context, target, importID string, guests []string) error {
+	return do(ctx, l.Mark, "ledger.Forget", func() error { return l.Store.Forget(ctx, target, importID, guests) })
+}
+
 // Guest implements ledger.Guests; it reads.
 func (l Ledger) Guest(ctx context.Context, key string) (ledger.Guest, error) {
 	return l.Store.Guest(ctx, key)
@@ -101,6 +111,11 @@ func (l Ledger) Import(ctx context.Context, id string) (ledger.Import, error) {
 // ListImports implements ledger.Imports; it reads.
 func (l Ledger) ListImports(ctx context.Context, openOnly bool) iter.Seq2[ledger.Import, error] {
 	return l.Store.ListImports(ctx, openOnly)
+}
+
+// EndedBefore implements ledger.Imports; it reads.
+func (l Ledger) EndedBefore(ctx context.Context, t time.Time) iter.Seq2[ledger.Import, error] {
+	return l.Store.EndedBefore(ctx, t)
 }
 
 // Entry implements ledger.Entries; it reads.

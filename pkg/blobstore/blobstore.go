@@ -18,6 +18,9 @@ var (
 	// ErrPending means that the blob is the target of a copy that is still under way, so it is not complete: ask again
 	// later. It is met because BlobCreated comes at the start of some copies. The version changes when the copy ends.
 	ErrPending = errors.New("the blob is still being copied")
+	// ErrArchived means that the blob lies in the archive tier, so it cannot be read before somebody moves it. Its version
+	// stays the same.
+	ErrArchived = errors.New("the blob is archived")
 )
 
 // Info describes one version of a blob. ETag is without quotes.
@@ -35,7 +38,7 @@ type Store interface {
 	Stat(ctx context.Context, container, path string) (Info, error)
 	// Open streams a blob. With a non-empty etag only that version is read: ErrChanged if another is there before the
 	// first byte or takes its place while reading (then from Read). ErrNotFound if there is none, ErrPending if it is not
-	// complete. The caller closes.
+	// complete, ErrArchived if it cannot be read. The caller closes.
 	Open(ctx context.Context, container, path, etag string) (io.ReadCloser, Info, error)
 	// Create streams a new blob or a new version of it, creating the container if it is missing. Nothing is visible until
 	// Close returns nil; Abort drops what was written.

@@ -136,7 +136,9 @@ func (b *Breaker) Answered(ctx context.Context, operation string) {
 	if !ends {
 		return
 	}
-	_, err := b.update(context.WithoutCancel(ctx), func(row *ledger.Breaker, _ time.Time) error {
+	ctx, cancel := after(ctx)
+	defer cancel()
+	_, err := b.update(ctx, func(row *ledger.Breaker, _ time.Time) error {
 		before := len(row.Failures)
 		row.Failures = slices.DeleteFunc(row.Failures, ended(operation))
 		if row.Open || len(row.Failures) == before {

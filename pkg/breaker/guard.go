@@ -69,7 +69,7 @@ func (g *Guard) judge(ctx context.Context, m message.Message, err error) error {
 	if !ok {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime) // the step's time may be over
+	ctx, cancel := after(ctx)
 	defer cancel()
 	row, noted := g.b.failed(ctx, m, t)
 	switch {
@@ -85,8 +85,13 @@ func (g *Guard) judge(ctx context.Context, m message.Message, err error) error {
 	return err
 }
 
-// recordTime limits what is written after a step's own deadline.
-const recordTime = 20 * time.Second
+// RecordTime limits what is written of a step's end, which may come after its own deadline.
+const RecordTime = 20 * time.Second
+
+// after is ctx for a write that must be made though the step's time may be over.
+func after(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), RecordTime)
+}
 
 // again makes an ordinary failed attempt of a refusal that may be everybody's. A guest whose attempts are used up, because
 // too few others were there to open the breaker, fails with the refusal.
@@ -143,7 +148,9 @@ func (g *Guard) probe(ctx context.Context, m message.Message) error {
 // probed notes a probe that met no trouble. One that did not come as far as the call that failed, such as an invitation of
 // somebody who is a guest already, proves nothing: the next sweep sends another guest's.
 func (b *Breaker) probed(ctx context.Context, m message.Message, seen *met) {
-	_, err := b.update(context.WithoutCancel(ctx), func(row *ledger.Breaker, now time.Time) error {
+	ctx, cancel := after(ctx)
+	defer cancel()
+	_, err := b.update(ctx, func(row *ledger.Breaker, now time.Time) error {
 		switch {
 		case !row.Open || !row.Probe.Is(m):
 			return ledger.ErrUnchanged

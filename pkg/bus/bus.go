@@ -14,11 +14,15 @@ import (
 // will deliver the message again, or has settled it.
 var ErrLockLost = errors.New("the message's lock is lost")
 
+// ErrRefused means that the broker did not accept a message: the queue is full, the broker is busy, or it cannot be reached.
+// That says nothing against the message, and costs no attempt.
+var ErrRefused = errors.New("no messages are taken now")
+
 // Sender sends messages.
 type Sender interface {
 	// Send sends each message to the queue of its kind, not before its At. nil means that the broker has accepted all;
-	// after an error some may have been accepted, and sending all of them again is safe (message ids repeat). Send may be
-	// called from many goroutines. Messages without First get the present time; Attempt 0 is sent as 1.
+	// after an error some may have been accepted, and sending all of them again is safe (message ids repeat). The error is
+	// ErrRefused unless a message itself is at fault. Send may be called from many goroutines. Messages without First get the present time; Attempt 0 is sent as 1.
 	Send(ctx context.Context, msgs ...message.Message) error
 }
 

@@ -55,8 +55,8 @@ type Function struct {
 	Limits map[message.Kind]int
 
 	// Patience is how long a message waits for a free place before it is sent again half a minute later; 0 means
-	// DefaultPatience. Patience, Deadline and three minutes for the verdict must fit into host.json's functionTimeout, since the
-	// host kills the whole process when one invocation overruns it.
+	// DefaultPatience. Patience, Deadline and [VerdictTime] must fit into host.json's functionTimeout, since the host kills the
+	// whole process when one invocation overruns it.
 	Patience time.Duration
 	// Deadline is the longest time Step.Do has; 0 means DefaultDeadline. A step that overruns it has failed an attempt.
 	Deadline time.Duration

@@ -47,9 +47,10 @@ func newEngine(o Options) *engine {
 type outcome struct {
 	verdict string
 	level   slog.Level
-	err     error         // what to log; an outcome that succeeds may have one
-	hold    time.Duration // how long to keep the message from coming back before the invocation fails
-	failed  bool          // whether the host is told to abandon the message
+	err     error                         // what to log; an outcome that succeeds may have one
+	hold    time.Duration                 // how long to keep the message from coming back before the invocation fails
+	failed  bool                          // whether the host is told to abandon the message
+	again   func(context.Context) outcome // asks a broker that refused once more; nil if that is no use
 }
 
 // finish writes the one line that every invocation ends with.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"time"
 
 	"guestlist/pkg/bus"
@@ -17,11 +18,27 @@ const (
 	longPause = 10 * time.Minute
 	// shortPause is the delay of a message that cannot be worked on now for a reason that is not its own.
 	shortPause = 30 * time.Second
+	// refusedPause is the longest delay of a message whose step's outgoing messages were refused, where it had none before. It
+	// doubles each time up to longRefusedPause: thousands must not come back every few seconds for hours.
+	refusedPause, longRefusedPause = 15 * time.Second, 2 * time.Minute
 	// recordTime limits Step.Failed and Step.Postponed, which run after the step's own deadline.
 	recordTime = 30 * time.Second
-	// maxHold is the longest time that an invocation is held when the broker refuses.
+	// brokerTime is what a send or a settlement may take: 30 s, and as much on a new link after an old one broke. Its limit
+	// is the adapter's.
+	brokerTime = time.Minute
+	// maxHold is the longest time that an invocation is held before the broker is asked again.
 	maxHold = time.Minute
+	// heldUntil is how old an invocation may become by being held: well below the host's functionTimeout of 30 min. So an
+	// outage costs a delivery every 20 min, and a message has hours before it has used up its deliveries.
+	heldUntil = 20 * time.Minute
 )
+
+// VerdictTime is the longest time from the end of Step.Do to the end of its invocation: a failure that cannot be recorded, a
+// delay that cannot be recorded either, a broker that refuses after a while, and the hold.
+const VerdictTime = 2*recordTime + brokerTime + maxHold
+
+// HeldTime is the greatest age of an invocation that is held while the broker refuses, its last try included.
+const HeldTime = heldUntil + brokerTime
 
 var errBusy = errors.New("every place for messages of this kind is taken")
 
@@ -59,13 +76,27 @@ func (w *worker) run(ctx context.Context, inv Invocation) bool {
 		ctx = With(ctx, w.messageAttrs(m)...)
 	}
 	out := w.decide(ctx, inv, m, err)
-	if out.hold > 0 {
-		if err := w.wait(ctx, out.hold); err != nil {
-			out.err = fmt.Errorf("%w; not held to the end: %w", out.err, err)
-		}
-	}
+	out = w.hold(ctx, start, out)
 	w.finish(ctx, start, out)
 	return !out.failed
+}
+
+// hold keeps an invocation from failing at once where the broker refused. The first deliveries of a message fail after some
+// seconds, so that another process can try; from a whole minute on the broker is asked again here.
+func (w *worker) hold(ctx context.Context, start time.Time, out outcome) outcome {
+	age := w.now().Sub(start)
+	for out.hold > 0 {
+		if err := w.wait(ctx, out.hold); err != nil {
+			out.err = fmt.Errorf("%w; not held to the end: %w", out.err, err)
+			return out
+		}
+		age = max(age+out.hold, w.now().Sub(start))
+		if out.again == nil || out.hold < maxHold || age+maxHold > heldUntil {
+			return out
+		}
+		out = out.again(ctx)
+	}
+	return out
 }
 
 // read decodes the message. Its errors are Failures: no later attempt would read it better.
@@ -86,6 +117,10 @@ func (w *worker) decide(ctx context.Context, inv Invocation, m message.Message, 
 	if unreadable != nil {
 		return w.bury(ctx, inv, message.AsFailure(unreadable, "message.unreadable"))
 	}
+	if n := inv.DeliveryCount(); n > w.MaxDeliveries { // before it waits for a place: a copy would be counted from one again
+		return w.fail(ctx, inv, m, &message.Failure{Code: "delivery.exhausted", Text: fmt.Sprintf(
+			"the message was delivered %d times without an end; look for crashes of the handler in the logs, then replay it", n)})
+	}
 	leave, err := w.enter(ctx, m.Kind)
 	if errors.Is(err, errBusy) {
 		return w.later(ctx, inv, m, &message.Later{After: shortPause, Why: errBusy.Error()})
@@ -94,10 +129,6 @@ func (w *worker) decide(ctx context.Context, inv Invocation, m message.Message, 
 		return outcome{verdict: "cancelled", level: slog.LevelWarn, err: err, failed: true}
 	}
 	defer leave()
-	if n := inv.DeliveryCount(); n > w.MaxDeliveries {
-		return w.fail(ctx, inv, m, &message.Failure{Code: "delivery.exhausted", Text: fmt.Sprintf(
-			"the message was delivered %d times without an end; look for crashes of the handler in the logs, then replay it", n)})
-	}
 	return w.judge(ctx, inv, m, w.do(ctx, m))
 }
 
@@ -138,6 +169,10 @@ func (w *worker) judge(ctx context.Context, inv Invocation, m message.Message, e
 	if errors.Is(err, message.ErrNever) {
 		return w.fail(ctx, inv, m, message.AsFailure(err, "step.refused"))
 	}
+	if errors.Is(err, bus.ErrRefused) { // what follows from the step has no room now: the message waits in its own queue
+		pause := min(longRefusedPause, refusedPause<<min(m.Delay, 10))
+		return w.later(ctx, inv, m, &message.Later{After: pause/2 + rand.N(pause/2), Why: err.Error()})
+	}
 	next, ok := m.Retried(w.now())
 	if !ok {
 		return w.fail(ctx, inv, m, message.AsFailure(err, "attempts.exhausted"))
@@ -162,8 +197,13 @@ func (w *worker) again(ctx context.Context, inv Invocation, next message.Message
 			w.log.WarnContext(ctx, "the ledger does not know that the message is postponed", "error", err.Error())
 		}
 	}
+	return w.copied(ctx, inv, next, out)
+}
+
+func (w *worker) copied(ctx context.Context, inv Invocation, next message.Message, out outcome) outcome {
 	if err := w.sender.Send(ctx, next); err != nil {
-		return refused(inv, fmt.Errorf("%v; its copy was refused: %w", out.err, err))
+		return refused(inv, fmt.Errorf("%v; its copy was refused: %w", out.err, err),
+			func(ctx context.Context) outcome { return w.copied(ctx, inv, next, out) })
 	}
 	return out
 }
@@ -193,19 +233,21 @@ func (w *worker) bury(ctx context.Context, inv Invocation, f *message.Failure) o
 	if errors.Is(err, bus.ErrLockLost) {
 		// Either it is settled, or it comes again and is buried then. Success would have the host complete a message whose
 		// lock is good after all, and leave a failure without a dead letter.
-		out := refused(inv, fmt.Errorf("%w; not dead-lettered: %w", f, err))
+		out := refused(inv, fmt.Errorf("%w; not dead-lettered: %w", f, err), nil)
 		out.verdict = "lock-lost"
 		return out
 	}
 	if err != nil {
-		return refused(inv, fmt.Errorf("%v; its dead letter was refused: %w", f, err))
+		return refused(inv, fmt.Errorf("%v; its dead letter was refused: %w", f, err),
+			func(ctx context.Context) outcome { return w.bury(ctx, inv, f) })
 	}
 	return outcome{verdict: "failed", level: slog.LevelError, err: f}
 }
 
 // refused is the outcome when the broker takes neither copy nor dead letter. The host abandons a failed message and gets
-// it back at once; holding it longer each time keeps an outage from burning all deliveries in seconds.
-func refused(inv Invocation, err error) outcome {
+// it back at once; holding it longer each time keeps an outage from burning all deliveries in seconds. again asks the broker
+// once more.
+func refused(inv Invocation, err error, again func(context.Context) outcome) outcome {
 	hold := time.Second << min(inv.DeliveryCount(), 6)
-	return outcome{verdict: "refused", level: slog.LevelError, err: err, hold: min(maxHold, hold), failed: true}
+	return outcome{verdict: "refused", level: slog.LevelError, err: err, hold: min(maxHold, hold), failed: true, again: again}
 }

@@ -37,6 +37,7 @@ type verdict struct {
 	after   [2]time.Duration // bounds of the copy's schedule
 	dead    string           // reason and description
 	hold    time.Duration
+	holds   int // 0 means 1
 	verdict string
 	level   string
 }
@@ -82,6 +83,9 @@ var verdicts = []verdict{
 
 	{name: "an error is retried with jitter", do: returns(errGraph), status: 200, calls: []string{"do", "send"}, attempt: 4,
 		delay: 1, after: [2]time.Duration{0, 20*time.Second + time.Millisecond}, verdict: "retry", level: "WARN"},
+	{name: "what the broker refuses to take from a step costs no attempt", do: returns(fmt.Errorf("send 3 messages: %w: %w", bus.ErrRefused, errBroker)),
+		status: 200, calls: []string{"do", "send"}, attempt: 3, delay: 2, after: [2]time.Duration{15 * time.Second, 30 * time.Second},
+		verdict: "later", level: "INFO"},
 	{name: "a panic is a failed attempt", do: func(context.Context, message.Message) error { panic("nil map") }, status: 200,
 		calls: []string{"do", "send"}, attempt: 4, delay: 1, after: [2]time.Duration{0, 20*time.Second + time.Millisecond},
 		verdict: "retry", level: "WARN"},
@@ -111,8 +115,11 @@ var verdicts = []verdict{
 		calls: []string{"do", "send"}, hold: 2 * time.Second, verdict: "refused", level: "ERROR"},
 	{name: "the hold doubles", deliveries: 4, do: returns(later), sendErr: errBroker, status: 500, calls: []string{"do", "send"},
 		hold: 16 * time.Second, verdict: "refused", level: "ERROR"},
-	{name: "the hold ends at a minute", deliveries: 39, do: returns(later), sendErr: errBroker, status: 500,
-		calls: []string{"do", "send"}, hold: time.Minute, verdict: "refused", level: "ERROR"},
+	{name: "from a minute on the broker is asked each minute, for twenty", deliveries: 39, do: returns(later), sendErr: errBroker, status: 500,
+		calls: append([]string{"do"}, slices.Repeat([]string{"send"}, 20)...), hold: time.Minute, holds: 20, verdict: "refused", level: "ERROR"},
+	{name: "a dead letter that is refused for long is asked for each minute, too", deliveries: 39, do: returns(never), deadErr: errBroker, status: 500,
+		calls: append([]string{"do", "failed group.unknown"}, slices.Repeat([]string{"dead-letter"}, 20)...), hold: time.Minute, holds: 20,
+		dead: "group.unknown|create the group", verdict: "refused", level: "ERROR"},
 	{name: "a hold ends with its request", do: returns(later), sendErr: errBroker, waitErr: context.Canceled, status: 500,
 		calls: []string{"do", "send"}, hold: 2 * time.Second, verdict: "refused", level: "ERROR"},
 	{name: "a refused dead letter is held, then abandoned", do: returns(never), deadErr: errBroker, status: 500,
@@ -158,14 +165,14 @@ func (v verdict) check(t *testing.T, r *rig) {
 	}
 	var dead []string
 	if v.dead != "" {
-		dead = []string{message.Invitations + "|" + token + "|" + v.dead}
+		dead = slices.Repeat([]string{message.Invitations + "|" + token + "|" + v.dead}, max(1, v.holds))
 	}
 	if !slices.Equal(r.broker.dead, dead) {
 		t.Errorf("dead letters are %q, want %q", r.broker.dead, dead)
 	}
 	var waits []time.Duration
 	if v.hold > 0 {
-		waits = []time.Duration{v.hold}
+		waits = slices.Repeat([]time.Duration{v.hold}, max(1, v.holds))
 	}
 	if !slices.Equal(r.waits, waits) {
 		t.Errorf("held for %s, want %s", r.waits, waits)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"guestlist/pkg/bus"
 	"guestlist/pkg/customhandler"
 	"guestlist/pkg/message"
 )
@@ -220,5 +221,91 @@ func TestAPanicInTheLedgerIsNoDeadLetter(t *testing.T) {
 	r.step.failed = func(*message.Failure) error { panic(errors.New("nil row")) }
 	if got := r.invoke(t.Context(), invocation(invitation, 1)); got != 200 || len(r.broker.dead) != 0 || len(r.broker.sent) != 1 {
 		t.Errorf("status %d, dead letters %q, sent %d; want a copy", got, r.broker.dead, len(r.broker.sent))
+	}
+}
+
+// TestALongVerdictHasAnEnd lets everything take as long as it may: the place, the step, the ledger, the broker.
+func TestALongVerdictHasAnEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(o *customhandler.Options) {
+			o.Wait = nil
+			o.Functions[0].Deadline, o.Functions[0].Patience = 2*time.Minute, time.Minute
+			o.Functions[0].Step = hanging{o.Functions[0].Step}
+			o.Sender = slow{o.Sender}
+		})
+		r.step.do = func(ctx context.Context, _ message.Message) error {
+			<-ctx.Done()
+			return never
+		}
+		r.broker.sendErr = errBroker
+		m := invitation
+		m.First = ten.Add(-time.Hour) // so that the delay has to be recorded
+		start := time.Now()
+		if got := r.invoke(t.Context(), invocation(m, 5)); got != 500 {
+			t.Errorf("status %d", got)
+		}
+		const hold = 32 * time.Second // of the fifth delivery; the longest is a minute
+		if took := time.Since(start); took != 2*time.Minute+customhandler.VerdictTime-(time.Minute-hold) {
+			t.Errorf("took %s, want the deadline, and %s with a hold of a minute", took, customhandler.VerdictTime)
+		}
+		if d := cmp.Diff([]string{"do", "failed group.unknown", "postponed 2026-11-23T10:00:30Z", "send"}, r.step.calls); d != "" {
+			t.Errorf("calls (-want +got):\n%s", d)
+		}
+	})
+}
+
+// hanging is a step whose ledger never answers.
+type hanging struct{ customhandler.Step }
+
+func (h hanging) Failed(ctx context.Context, m message.Message, f *message.Failure) error {
+	_ = h.Step.Failed(ctx, m, f)
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (h hanging) Postponed(ctx context.Context, m message.Message, until time.Time) error {
+	_ = h.Step.Postponed(ctx, m, until)
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// slow is a broker that takes a minute.
+type slow struct{ bus.Sender }
+
+func (s slow) Send(ctx context.Context, msgs ...message.Message) error {
+	time.Sleep(time.Minute)
+	return s.Sender.Send(ctx, msgs...)
+}
+
+// TestAMessageDeliveredTooOftenNeedsNoPlace: while all places are taken its copy would begin to count anew, and a handler
+// that dies of it would never be rid of it.
+func TestAMessageDeliveredTooOftenNeedsNoPlace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCounter()
+		r := newRig(t, nil)
+		r.step.do = c.do
+		var done sync.WaitGroup
+		done.Go(func() { r.invoke(t.Context(), invocation(invitation, 1)) })
+		synctest.Wait()
+		if got := r.invoke(t.Context(), invocation(invitation, 41)); got != 200 || len(r.broker.dead) != 1 || len(r.broker.sent) != 0 {
+			t.Errorf("status %d, dead letters %q, sent %+v", got, r.broker.dead, r.broker.sent)
+		}
+		close(c.release)
+		done.Wait()
+	})
+}
+
+// TestALedgerThatIsAwayKeepsAMessageDeliveredTooOften: it comes again, and is a dead letter once that can be recorded.
+func TestALedgerThatIsAwayKeepsAMessageDeliveredTooOften(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.step.failed = func(*message.Failure) error { return errLedger }
+	if got := r.invoke(t.Context(), invocation(invitation, 41)); got != 200 || len(r.broker.dead) != 0 || len(r.broker.sent) != 1 {
+		t.Fatalf("status %d, dead letters %q, sent %+v; want a copy", got, r.broker.dead, r.broker.sent)
+	}
+	if d := cmp.Diff([]string{"failed delivery.exhausted", "send"}, r.step.calls); d != "" {
+		t.Errorf("calls (-want +got):\n%s", d)
 	}
 }

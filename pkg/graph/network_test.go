@@ -208,3 +208,23 @@ func TestErrorsNeverRepeatTheAddress(t *testing.T) {
 	noSecrets(t, strings.ReplaceAll(find.Error(), "Boss@", ""))
 	noSecrets(t, invite.Error())
 }
+
+// TestNothingIsSentAfterACallsTime: the process stands still while the connection is made, and goes on where it stood.
+func TestNothingIsSentAfterACallsTime(t *testing.T) {
+	t.Parallel()
+	for still, sent := range map[time.Duration]bool{29 * time.Second: true, 31 * time.Second: false} {
+		synctest.Test(t, func(t *testing.T) {
+			var body []byte
+			var err error
+			c := client(t, graph.Config{HTTP: roundTrip(func(r *http.Request) (*http.Response, error) {
+				time.Sleep(still)
+				body, err = io.ReadAll(r.Body)
+				return nil, errors.Join(errors.New("no answer"), err)
+			})})
+			_, failed := c.Invite(t.Context(), invitation())
+			if got := len(body) > 0 && err == nil; got != sent || failed == nil {
+				t.Errorf("after %s: sent %d bytes, %v; %v", still, len(body), err, failed)
+			}
+		})
+	}
+}

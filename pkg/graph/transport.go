@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -116,9 +117,27 @@ func withLength(req *http.Request) (*http.Request, error) {
 		return nil, fmt.Errorf("read the request body: %w", err)
 	}
 	own.ContentLength = int64(len(b))
-	own.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
+	own.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(&timely{req.Context(), bytes.NewReader(b)}), nil }
 	own.Body, err = own.GetBody()
 	return own, err
+}
+
+// timely is a body that ends with an error once the call's time is over, by either of the process's clocks: a process that
+// was stopped, or whose machine was, goes on where it stood, perhaps before its timers do, and must not send then. The
+// transport reads a body when a connection stands and right before it is sent; one that breaks off makes no request.
+type timely struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+// Read reads on, in time.
+func (t *timely) Read(p []byte) (int, error) {
+	if end, ok := t.ctx.Deadline(); ok {
+		if now := time.Now(); !now.Before(end) || !now.Round(0).Before(end.Round(0)) {
+			return 0, context.DeadlineExceeded
+		}
+	}
+	return t.r.Read(p)
 }
 
 // keep copies a refusal's body and bounds what anybody reads of an answer. An error while reading is left to whoever

@@ -34,7 +34,7 @@ func Verdict(err error) error {
 		}
 		return &message.Later{After: after, Why: "throttled by Microsoft Graph"}
 	case Replicating:
-		return &message.Later{After: max(e.RetryAfter, replicatingFor+rand.N(replicatingFor)), Budget: replicationBudget,
+		return &message.Later{After: max(e.RetryAfter, replicatingFor+rand.N(replicatingFor)), Budget: replicationBudget, Class: "replication",
 			Why: "Microsoft Graph does not know the guest or the target everywhere yet", Spent: e.failure()}
 	case Refused, Tenant, Auth:
 		return e.failure()

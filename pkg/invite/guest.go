@@ -15,6 +15,8 @@ import (
 // claimed returns the guest's row with a user id, inviting the person if need be. The lease is given back on every path
 // but a crash, so that nobody waits for it to run out.
 func (s *Step) claimed(ctx context.Context, m message.Message, e ledger.Entry) (ledger.Guest, error) {
+	ctx, cancel := ledger.Term(s.Lease).Limit(ctx)
+	defer cancel()
 	g, err := ledger.Hold(ctx, s.Ledger, e.Guest, s.Holder(), s.Lease, m.Delay)
 	if err != nil {
 		return g, err
@@ -117,19 +119,19 @@ func (c *claim) invite(ctx context.Context, by string) error {
 	if err != nil {
 		return err
 	}
-	now, err := c.Ledger.Now(ctx)
+	term, start, before := ledger.Term(c.Lease), time.Now(), c.guest
+	now, err := term.Enough(ctx, c.Ledger, c.guest)
 	if err != nil {
-		return ledger.Unreachable(err)
+		return err
 	}
-	if left := c.guest.Until.Sub(now); left < c.Lease/2 {
-		return &message.Later{After: time.Second, Why: "too little of the lease was left to invite"}
-	}
-	before := c.guest
 	c.guest.Invite, c.guest.Since, c.guest.Mode, c.guest.InvitedBy = ledger.InvitePosting, now, c.mode(), by
 	if err := c.save(ctx); err != nil {
 		return err
 	}
-	limited, cancel := context.WithTimeout(ctx, c.Lease*3/8)
+	limited, cancel, err := term.Begin(ctx, start)
+	if err != nil {
+		return c.posted(ctx, Invited{}, err, before)
+	}
 	defer cancel()
 	made, err := c.Directory.Invite(limited, c.invitation())
 	turn.Done(ctx, err)
@@ -168,7 +170,7 @@ func (c *claim) posted(ctx context.Context, made Invited, failed error, before l
 func uncertain(left, whole time.Duration) error {
 	return &message.Later{
 		After: max(min(left, whole/10), time.Second), Why: "an invitation may have been sent; waiting for the directory to show it",
-		Budget: 24 * time.Hour,
+		Budget: 24 * time.Hour, Class: "uncertain invitation",
 		Spent: &message.Failure{Code: "invite.uncertain", Text: "Microsoft's answers to the invitation were lost for a day. " +
 			"Look for the guest in the directory, then replay the row."},
 	}

@@ -123,7 +123,7 @@ func (s *Step) again(ctx context.Context, m message.Message, e ledger.Entry) err
 	case ledger.Failed:
 		return e.Invite.Failure()
 	case ledger.Cancelled:
-		return nil
+		return s.erase(ctx, e)
 	}
 	_, t, err := s.Ledger.UpdateEntry(ctx, m.Import, m.Guest, func(*ledger.Entry) error { return ledger.ErrUnchanged })
 	if err != nil {
@@ -156,7 +156,18 @@ func (s *Step) record(ctx context.Context, m message.Message, g ledger.Guest) er
 	if err != nil {
 		return ledger.Unreachable(err)
 	}
+	if err := s.erase(ctx, e); err != nil {
+		return err
+	}
 	return s.follow(ctx, m, e, t)
+}
+
+// erase erases the redeem link of a guest whose mail an operator cancelled while the invitation was under way.
+func (s *Step) erase(ctx context.Context, e ledger.Entry) error {
+	if e.Notify.State != ledger.Ended || e.Notify.Outcome != ledger.Cancelled {
+		return nil
+	}
+	return ledger.EraseLink(ctx, s.Ledger, e.Guest, s.Holder(), s.Lease)
 }
 
 // mailAfter is how long a mail waits for the guest's targets, so that it can say what was granted.

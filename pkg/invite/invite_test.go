@@ -38,6 +38,11 @@ func TestInvitesThenSendsAssignments(t *testing.T) {
 	if e.Invite.Outcome != ledger.Done || e.UserID == "" || e.Targets[1].State != ledger.Sent {
 		t.Errorf("entry: %+v", e)
 	}
+	for _, m := range w.bus.Sent() {
+		if want := e.Targets[m.Target].Generation; m.Generation != want {
+			t.Errorf("the assignment to target %d has generation %d, its step %d", m.Target, m.Generation, want)
+		}
+	}
 	if w.sent(message.Assign) != 2 || w.sent(message.Report) != 0 {
 		t.Errorf("sent %+v; want two assignments and no report, since targets are open", w.bus.Sent())
 	}

@@ -190,3 +190,41 @@ func TestSourceDecidesWhoMails(t *testing.T) {
 		t.Errorf("%v, %d mails by Microsoft, row %+v", err, w.dir.mails, w.row(t))
 	}
 }
+
+// TestCancelDuringThePostErasesTheLink: the sweep ends the entry while the POST is under way, so nobody will mail. No crash
+// keeps the link.
+func TestCancelDuringThePostErasesTheLink(t *testing.T) {
+	t.Parallel()
+	for points := 0; ; points++ {
+		w := newWorld(t)
+		w.mode = invite.Own
+		m := w.plan("a", 0)
+		w.change("a", func(e *ledger.Entry) { e.Notify = ledger.Step{Generation: 1, State: ledger.Planned} })
+		w.dir.err = func(int) error {
+			w.change("a", func(e *ledger.Entry) { e.EndAll(ledger.Cancelled, &message.Failure{Code: "import.cancelled"}, w.now) })
+			return nil
+		}
+		w.process.DieAt(points)
+		err := w.deliver(m)
+		if died := w.process.Died(); died {
+			w.now = w.now.Add(20 * time.Minute)
+			err = w.settle(m)
+		} else if points < 10 {
+			t.Errorf("%d points; the acts are not wrapped", points)
+		}
+		g, _ := w.ledger.Guest(t.Context(), guest)
+		if err != nil || g.RedeemURL != "" {
+			t.Errorf("point %d: the link is kept (%v)", points, err)
+		}
+		if !w.process.Died() {
+			return
+		}
+	}
+}
+
+func (w *world) change(importID string, change func(*ledger.Entry)) {
+	w.t.Helper()
+	if _, _, err := w.ledger.UpdateEntry(w.t.Context(), importID, guest, func(e *ledger.Entry) error { change(e); return nil }); err != nil {
+		w.t.Fatal(err)
+	}
+}

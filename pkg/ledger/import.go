@@ -1,6 +1,11 @@
 package ledger
 
-import "time"
+import (
+	"fmt"
+	"time"
+
+	"guestlist/pkg/message"
+)
 
 // ImportState says how far an import is.
 type ImportState string
@@ -38,7 +43,16 @@ type Import struct {
 	ReportDue                         time.Time // before it the sweep asks for no report, since one is being written
 	Expected                          time.Time // end that was expected when the guests were planned; zero if nobody could say
 	ExpectedWhy                       string    // why not earlier
+	Approval                          Approval  // that a person gave a file over its policy's maximum
+	Purged                            int       // while the import is being removed: 1 + the parts whose grants are; else 0
 	Version                           string    // opaque; set by the store
+}
+
+// Approval lets one import have more guests than its source's policy allows in a file. The zero value allows nothing.
+type Approval struct {
+	Guests     int    // so many, whatever the policy says
+	By, Reason string // as the operator's machine and the operator said; nobody has checked it
+	At         time.Time
 }
 
 // Phase is the state of an import's stage or plan message.
@@ -58,6 +72,12 @@ func (i Import) Final() bool {
 
 // Open reports whether the sweep still has to look at the import: until the wanted results are written.
 func (i Import) Open() bool { return i.Reported < i.Revision }
+
+// PurgedFailure is the reason why nothing can be done any more for an import that is being removed.
+func PurgedFailure(id string) *message.Failure {
+	return &message.Failure{Code: "import.purged", Text: fmt.Sprintf("Import %s ended long ago and is being removed with all its results (PURGE_AFTER). "+
+		"Nothing was changed. Drop the rows again in a new file.", id)}
+}
 
 // Phase returns the phase that the import is in: plan while planning, stage before.
 func (i *Import) Phase() *Phase {

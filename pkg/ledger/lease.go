@@ -15,6 +15,45 @@ type Holding interface {
 	Now(ctx context.Context) (time.Time, error)
 }
 
+// Term divides a lease of so long: an act under it (an invitation, a mail, a new redeem link) begins in its first half only
+// and ends within the next 3/8, so that the last eighth is left to write down how it went. With 120 s that is 60 s and 45 s.
+type Term time.Duration
+
+// Act is how long an act may take.
+func (t Term) Act() time.Duration { return time.Duration(t) * 3 / 8 }
+
+// Limit returns a context that ends when the last act has to: at 7/8 of the lease, by this process's clock. Call it before
+// the row is claimed, so that a slow claim makes it shorter.
+func (t Term) Limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, time.Duration(t)*7/8)
+}
+
+// Enough returns the ledger's time if an act may begin under the lease on g, and else the verdict: less than half of the
+// lease is left.
+func (t Term) Enough(ctx context.Context, l Holding, g Guest) (time.Time, error) {
+	now, err := l.Now(ctx)
+	if err != nil {
+		return now, Unreachable(err)
+	}
+	if g.Until.Sub(now) < time.Duration(t)/2 {
+		return now, &message.Later{After: time.Second, Why: "too little of the guest's lease was left to act"}
+	}
+	return now, nil
+}
+
+// Begin returns the context of an act that somebody was told of at start, by this process's clock: it ends when the act has
+// to. It is the last look before the act. If the act's time is over by then, this process was stopped in between, others
+// may have taken the guest over, and the verdict is that nothing was done. It looks at both of the process's clocks: the
+// monotonic one stands still while a virtual machine does.
+func (t Term) Begin(ctx context.Context, start time.Time) (context.Context, context.CancelFunc, error) {
+	now := time.Now()
+	if now.Sub(start) >= t.Act() || now.Round(0).Sub(start.Round(0)) >= t.Act() || ctx.Err() != nil {
+		return ctx, nil, &message.Later{After: time.Second, Why: "this process stood still before it could act"}
+	}
+	limited, cancel := context.WithDeadline(ctx, start.Add(t.Act()))
+	return limited, cancel, nil
+}
+
 // Hold claims a guest as a step does: all errors are verdicts. Another message's lease is waited for with a Later. Most are
 // given back within a second, so the first waits are short; they double, by how often the message has waited before, up to
 // the end of the lease, which a worker that died leaves behind.
@@ -49,8 +88,30 @@ func Keep(ctx context.Context, l Guests, g *Guest) error {
 	return nil
 }
 
+// ReleaseTime limits Release, which may begin when the message's time is over.
+const ReleaseTime = 15 * time.Second
+
 // Release is Keep that gives the lease back, even when the message's time is over.
 func Release(ctx context.Context, l Guests, g *Guest) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ReleaseTime)
+	defer cancel()
 	g.Holder, g.Until = "", time.Time{}
-	return Keep(context.WithoutCancel(ctx), l, g)
+	return Keep(ctx, l, g)
+}
+
+// EraseLink erases a guest's redeem link when no mail with it will be sent: a replay asks for a new one. Its errors are
+// verdicts; whoever works on the guest is waited for, since a write would make him lose his lease.
+func EraseLink(ctx context.Context, l Holding, key, holder string, d time.Duration) error {
+	g, err := l.Guest(ctx, key)
+	if errors.Is(err, ErrNotFound) || err == nil && g.RedeemURL == "" {
+		return nil
+	}
+	if err != nil {
+		return Unreachable(err)
+	}
+	if g, err = Hold(ctx, l, key, holder, d, 0); err != nil {
+		return err
+	}
+	g.RedeemURL = ""
+	return Release(ctx, l, &g)
 }

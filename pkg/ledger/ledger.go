@@ -79,6 +79,12 @@ type Imports interface {
 	UpdateImport(ctx context.Context, id string, change func(*Import) error) (Import, error)
 	// ListImports yields imports, open ones only if asked (see [Import.Open]), in order of id.
 	ListImports(ctx context.Context, openOnly bool) iter.Seq2[Import, error]
+	// EndedBefore yields the imports that are not open and finished before t, those that finished first first. It reads an
+	// index range, not all imports.
+	EndedBefore(ctx context.Context, t time.Time) iter.Seq2[Import, error]
+	// DeleteImport removes the row that was read as i; ErrConflict if it has changed since. One that is missing is no error.
+	// What else there is of the import must have been removed before: nothing leads to it any more.
+	DeleteImport(ctx context.Context, i Import) error
 }
 
 // Entries is the part of a Store that keeps one row per guest of an import, with the indexes and the [Tally] that belong
@@ -116,6 +122,9 @@ type Grants interface {
 	Grant(ctx context.Context, target string, by map[string]string) error
 	// GrantedBy returns the import for those of the guests to whom a target was granted.
 	GrantedBy(ctx context.Context, target string, guests []string) (map[string]string, error)
+	// Forget removes what Grant remembered of a target for those of the guests to whom this import granted it last. It may
+	// be repeated.
+	Forget(ctx context.Context, target, importID string, guests []string) error
 }
 
 // Tenants is the part of a Store that keeps the tenant's row.

@@ -65,7 +65,7 @@ type Message struct {
 	Trace      string    `json:"-"` // W3C traceparent
 	First      time.Time `json:"-"` // when the first copy of this message was sent
 	Due        time.Time `json:"-"` // when the ledger expects the message to act; zero means First
-	Why        string    `json:"-"` // the reason of the last Later with a budget
+	Why        string    `json:"-"` // the class of the last Later with a budget
 	Since      time.Time `json:"-"` // when it was first given; its budget is measured from here
 
 	// At is the earliest time of delivery; zero means now. It is not read back.

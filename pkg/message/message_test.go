@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -126,6 +127,20 @@ func TestIDsTellIntentionsApart(t *testing.T) {
 	}
 }
 
+func TestKeysTellGuestsAndVersionsApart(t *testing.T) {
+	t.Parallel()
+	ana := message.GuestKey("ana@partner.example")
+	if message.GuestKey(" Ana@Partner.Example ") != ana || message.GuestKey("anna@partner.example") == ana || len(ana) != 32 {
+		t.Error("an address in other letters is the same guest, and only that is")
+	}
+	first := message.ImportID("acct", "inbox-a", "a.csv", "0x1")
+	for _, other := range [][4]string{{"acct", "inbox-a", "a.csv", "0x2"}, {"acct", "inbox-a", "b.csv", "0x1"}, {"acct", "inbox-b", "a.csv", "0x1"}, {"other", "inbox-a", "a.csv", "0x1"}} {
+		if message.ImportID(other[0], other[1], other[2], other[3]) == first {
+			t.Errorf("%q has the import id of another version of a blob", other)
+		}
+	}
+}
+
 func TestImportIDIgnoresQuotesOfTheETag(t *testing.T) {
 	t.Parallel()
 	if message.ImportID("a", "inbox-p", "x.csv", `"0x8D"`) != message.ImportID("a", "inbox-p", "x.csv", "0x8D") {
@@ -162,6 +177,29 @@ func TestLaterHasABudgetPerReason(t *testing.T) {
 	if _, spent := m.Delayed(&message.Later{After: time.Minute, Why: "another", Budget: time.Minute}, now); spent != nil {
 		t.Error("another reason with a budget has a budget of its own")
 	}
+}
+
+// TestCausesThatTakeTurnsShareABudget: a mail server that puts a mail off and one that cannot be reached, in turns, are one
+// mail that does not go; and so is a cause whose words never repeat.
+func TestCausesThatTakeTurnsShareABudget(t *testing.T) {
+	t.Parallel()
+	m, now := samples[message.Notify], at
+	for n := range 100 {
+		l := &message.Later{After: time.Hour, Why: fmt.Sprint("cause ", n), Class: "mail", Budget: 24 * time.Hour}
+		next, spent := m.Delayed(l, now)
+		if spent != nil {
+			if n != 24 {
+				t.Errorf("gave up after %d hours, want 24", n)
+			}
+			return
+		}
+		var err error
+		if m, err = message.Decode(next.Body(), next.Properties()); err != nil { // it travels
+			t.Fatal(err)
+		}
+		now = next.At
+	}
+	t.Error("never gave up")
 }
 
 func TestRetriesEndAfterTenAttempts(t *testing.T) {

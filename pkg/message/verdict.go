@@ -1,6 +1,7 @@
 package message
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -36,12 +37,14 @@ func AsFailure(err error, code string) *Failure {
 }
 
 // Later asks for the same message again after a while, without using up an attempt. Budget is how long a run of Laters
-// for the same Why may last before the message fails; zero means for ever. Spent is the failure recorded then; nil
-// makes one from Why.
+// of the same Class may last before the message fails; zero means for ever. Spent is the failure recorded then; nil
+// makes one from Why. Class names what the budget is for where it has several causes, or one whose words change from time to
+// time: causes that take turns must not start it anew. Empty means Why.
 type Later struct {
 	After  time.Duration
 	Why    string
 	Budget time.Duration
+	Class  string
 	Spent  *Failure
 }
 
@@ -64,8 +67,8 @@ func Backoff(attempt int) time.Duration {
 // Delayed returns the copy of m to send for a Later at time now, or the Failure if its budget is spent. A budget runs on
 // while the message waits for other reasons that have none: throttling in between must not make it endless.
 func (m Message) Delayed(l *Later, now time.Time) (Message, *Failure) {
-	if l.Budget > 0 && (m.Why != l.Why || m.Since.IsZero()) {
-		m.Why, m.Since = l.Why, now
+	if class := cmp.Or(l.Class, l.Why); l.Budget > 0 && (m.Why != class || m.Since.IsZero()) {
+		m.Why, m.Since = class, now
 	}
 	if l.Budget > 0 && now.Sub(m.Since) >= l.Budget {
 		if l.Spent != nil {

@@ -12,21 +12,49 @@ import (
 
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/message"
+	"guestlist/pkg/wait"
 )
 
 // claimed sends the guest's mail under the claim on the guest's row, unless that is no more to be done, and returns the row
 // as it then is. The lease is given back on every path but a crash.
 func (s *Step) claimed(ctx context.Context, m message.Message, i ledger.Import, e ledger.Entry) (ledger.Guest, error) {
+	ctx, cancel := ledger.Term(s.Lease).Limit(ctx)
+	defer cancel()
 	g, err := ledger.Hold(ctx, s.Ledger, e.Guest, s.Holder(), s.Lease, m.Delay)
 	if err != nil {
 		return g, err
 	}
 	c := &claim{Step: s, i: i, entry: e, guest: g}
+	before := g.Mail
 	if err := c.deliver(ctx); err != nil {
 		_ = c.release(ctx) // the lease runs out by itself
 		return g, err
 	}
+	if c.guest.Mail == ledger.MailSent && before != ledger.MailSent && c.insist(ctx) {
+		return c.guest, nil
+	}
 	return c.guest, c.release(ctx)
+}
+
+// insistEvery is the pause between two tries to record a mail that was taken.
+const insistEvery = time.Second
+
+// insist writes down that the mail was sent, and gives the lease back; false leaves that to release, which finds out who was
+// quicker.
+func (c *claim) insist(ctx context.Context) bool {
+	ctx = context.WithoutCancel(ctx)
+	c.guest.Holder, c.guest.Until = "", time.Time{}
+	for end := time.Now().Add(c.Insist); time.Now().Before(end); {
+		saved, err := c.Ledger.SaveGuest(ctx, c.guest)
+		if err == nil {
+			c.guest = saved
+			return true
+		}
+		if errors.Is(err, ledger.ErrConflict) || wait.For(ctx, insistEvery) != nil {
+			return false
+		}
+	}
+	return false
 }
 
 // claim is the work under one lease.
@@ -42,7 +70,7 @@ func (c *claim) deliver(ctx context.Context) error {
 	case c.guest.Mail == ledger.MailSent:
 		return nil
 	case c.guest.Invite == ledger.InvitePosting:
-		return &message.Later{After: 15 * time.Second, Why: "the guest is being invited anew", Budget: 24 * time.Hour}
+		return &message.Later{After: 15 * time.Second, Why: "the guest is being invited anew", Budget: Patience, Class: Class}
 	case c.guest.Invite != ledger.Invited || c.guest.UserID == "":
 		return nil // the row was reset: the account is gone
 	}
@@ -54,9 +82,16 @@ func (c *claim) deliver(ctx context.Context) error {
 	return c.send(ctx)
 }
 
-// renew gets a new redeem link and writes it down, so that it is not asked for again.
+// renew gets a new redeem link and writes it down, so that it is not asked for again. It is an act like the mail itself, and
+// may first have to wait for its turn.
 func (c *claim) renew(ctx context.Context) error {
-	id, url, err := c.Redeem(ctx, c.entry)
+	id, url, err := c.Redeem(ctx, c.entry, func(ctx context.Context) (context.Context, context.CancelFunc, error) {
+		term, start := ledger.Term(c.Lease), time.Now()
+		if _, err := term.Enough(ctx, c.Ledger, c.guest); err != nil {
+			return ctx, nil, err
+		}
+		return term.Begin(ctx, start)
+	})
 	if err != nil {
 		return err
 	}
@@ -66,12 +101,9 @@ func (c *claim) renew(ctx context.Context) error {
 
 // send hands the mail to the server: "sending" first, so that a crash anywhere after it is known to everybody.
 func (c *claim) send(ctx context.Context) error {
-	now, err := c.Ledger.Now(ctx)
-	if err != nil {
-		return ledger.Unreachable(err)
-	}
-	if left := c.guest.Until.Sub(now); left < c.Lease/2 {
-		return &message.Later{After: time.Second, Why: "too little of the lease was left to mail"}
+	term, start := ledger.Term(c.Lease), time.Now()
+	if _, err := term.Enough(ctx, c.Ledger, c.guest); err != nil {
+		return err
 	}
 	mail, err := c.compose(c.i, c.entry, c.guest, false)
 	if err != nil {
@@ -82,13 +114,15 @@ func (c *claim) send(ctx context.Context) error {
 		c.guest.MailRepeats++
 		slog.WarnContext(ctx, "mail sent again: it is unknown whether it was taken", slog.String("code", "mail.uncertain"))
 	}
-	c.guest.Mail, c.guest.MailID, c.guest.MailedBy = ledger.MailSending, mail.MessageID, c.entry.Import
+	c.guest.Mail, c.guest.MailID, c.guest.MailedBy, c.guest.Copy = ledger.MailSending, mail.MessageID, c.entry.Import, ledger.MailNone
 	if err := c.save(ctx); err != nil {
 		return err
 	}
-	limited, cancel := context.WithTimeout(ctx, c.Lease*3/8)
-	defer cancel()
-	err = c.Transport.Send(limited, mail)
+	limited, cancel, err := term.Begin(ctx, start)
+	if err == nil {
+		defer cancel()
+		err = c.Transport.Send(limited, mail)
+	}
 	switch {
 	case err == nil:
 		c.guest.Mail, c.guest.RedeemURL = ledger.MailSent, ""
@@ -103,20 +137,63 @@ func (c *claim) save(ctx context.Context) error { return ledger.Keep(ctx, c.Ledg
 // release writes what was learned and gives the lease back.
 func (c *claim) release(ctx context.Context) error { return ledger.Release(ctx, c.Ledger, &c.guest) }
 
-// copied sends the copy for the row's CC address. The guest's mail was recorded before, so a crash repeats the copy only.
+// copied sends the copy for the row's CC address, under a claim of its own: two messages for one guest send one copy. The
+// guest's mail was recorded before, so a crash repeats the copy only.
 func (s *Step) copied(ctx context.Context, m message.Message, i ledger.Import, e ledger.Entry, g ledger.Guest, end ending) (ending, error) {
-	if err := s.Pace.Book(ctx, s.Ledger, m.Delay); err != nil {
+	if g.Copy == ledger.MailSent {
+		return end, nil
+	}
+	if err := s.Pace.Book(ctx, s.Ledger, m.Delay); err != nil { // before the claim, as the mail is
 		return end, err
 	}
-	mail, err := s.compose(i, e, g, true)
+	limited, cancel := ledger.Term(s.Lease).Limit(ctx)
+	defer cancel()
+	g, err := ledger.Hold(ctx, s.Ledger, e.Guest, s.Holder(), s.Lease, m.Delay)
 	if err != nil {
 		return end, err
 	}
-	limited, cancel := context.WithTimeout(ctx, s.Lease*3/8)
-	defer cancel()
-	err = s.Transport.Send(limited, mail)
+	c := &claim{Step: s, i: i, entry: e, guest: g}
+	end, err = c.copy(limited, end)
+	if released := c.release(ctx); err == nil {
+		err = released
+	}
+	return end, err
+}
+
+// copy hands the copy to the server, unless another message has or the guest is invited anew meanwhile.
+func (c *claim) copy(ctx context.Context, end ending) (ending, error) {
+	if c.guest.Copy == ledger.MailSent || c.guest.Mail != ledger.MailSent || c.guest.MailedBy != c.entry.Import {
+		return end, nil
+	}
+	term, start := ledger.Term(c.Lease), time.Now()
+	if _, err := term.Enough(ctx, c.Ledger, c.guest); err != nil {
+		return end, err
+	}
+	mail, err := c.compose(c.i, c.entry, c.guest, true)
+	if err != nil {
+		return end, err
+	}
+	before := c.guest.Copy
+	if before == ledger.MailSending && end.code == "" {
+		end.code, end.text = "mail.uncertain", "It was not known whether the mail server had taken the copy for the CC address, so the copy was sent again, with the same Message-ID."
+	}
+	c.guest.Copy = ledger.MailSending
+	if err := c.save(ctx); err != nil {
+		return end, err
+	}
+	limited, cancel, err := term.Begin(ctx, start)
+	if err == nil {
+		defer cancel()
+		err = c.Transport.Send(limited, mail)
+	}
+	switch {
+	case err == nil:
+		c.guest.Copy = ledger.MailSent
+	case !errors.Is(err, ErrUncertain):
+		c.guest.Copy = before
+	}
 	if later, ok := errors.AsType[*message.Later](err); ok { // a budget of its own, not the rest of the guest's
-		return end, &message.Later{After: later.After, Why: later.Why + " (copy)", Budget: later.Budget, Spent: later.Spent}
+		return end, &message.Later{After: later.After, Why: later.Why + " (copy)", Budget: later.Budget, Class: Class + " copy", Spent: later.Spent}
 	}
 	if f, ok := errors.AsType[*message.Failure](err); ok {
 		end.code, end.text = noCopy(f).Code, noCopy(f).Text

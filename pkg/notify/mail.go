@@ -3,6 +3,14 @@ package notify
 import (
 	"context"
 	"errors"
+	"time"
+)
+
+// Patience is how long a mail that is put off is tried, whatever the causes: mail servers do so for days; a guest is told
+// sooner by phone. Class is that budget's, for every [message.Later] of a mail.
+const (
+	Patience = 24 * time.Hour
+	Class    = "mail"
 )
 
 // ErrUncertain marks an error of [Transport.Send] after which the server may have taken the mail: the connection broke

@@ -21,8 +21,8 @@ type Pace struct {
 }
 
 const (
-	// ahead is how far ahead of its time a mail may be booked: so long an invocation waits.
-	ahead = 5 * time.Second
+	// Ahead is how far ahead of its time a mail may be booked: so long an invocation waits.
+	Ahead = 5 * time.Second
 	// longestTurn bounds the time until a mail asks again for its turn.
 	longestTurn = 10 * time.Minute
 )
@@ -66,9 +66,9 @@ func (p Pace) full(row *ledger.MailPace, now time.Time, before int) *message.Lat
 		until := row.Day.Add(24 * time.Hour).Sub(now)
 		return &message.Later{After: until + rand.N(time.Hour), Why: "the mail provider's limit for the day is used up"}
 	}
-	if p.PerMinute > 0 && row.Next.Sub(now) > ahead {
-		most := min(longestTurn, 2*ahead<<min(before, 10))
-		return &message.Later{After: ahead + rand.N(most), Why: "mails wait for their turn at the mail provider"}
+	if p.PerMinute > 0 && row.Next.Sub(now) > Ahead {
+		most := min(longestTurn, 2*Ahead<<min(before, 10))
+		return &message.Later{After: Ahead + rand.N(most), Why: "mails wait for their turn at the mail provider"}
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -39,15 +40,21 @@ type Step struct {
 	Sender    Sender
 	Pace      Pace
 	// Redeem makes a new redeem link for a guest whose link got lost, without a mail by Microsoft, and returns the user id
-	// with it. Its errors are verdicts. It may be repeated. It is asked under the lease, so it must end within 3/8 of it once
-	// its turn at the directory has come.
-	Redeem func(ctx context.Context, e ledger.Entry) (userID, url string, err error)
+	// with it. Its errors are verdicts. It may be repeated. It calls begin when its turn has come, right before it asks for the
+	// link: begin's error is the verdict, its context that of the call.
+	Redeem func(ctx context.Context, e ledger.Entry, begin Begin) (userID, url string, err error)
 	// Holder returns a new name for the holder of a lease, unique among all workers.
 	Holder func() string
 	// Lease is how long a claim lasts; a mail is only sent with half of it left, and must be taken within 3/8 of it
 	// (120 s: 60 s and 45 s).
 	Lease time.Duration
+	// Insist is for how long the record of a mail that was taken is tried while the ledger is away: without a record the mail is
+	// sent again. Whoever takes the lease over meanwhile ends it. Zero tries once.
+	Insist time.Duration
 }
+
+// Begin says whether an act may begin under the lease on a guest, and returns its context.
+type Begin func(context.Context) (context.Context, context.CancelFunc, error)
 
 // Do mails the guest of m, or finds that this has been done. It may be repeated at any time.
 func (s *Step) Do(ctx context.Context, m message.Message) error {
@@ -72,10 +79,27 @@ func (s *Step) Do(ctx context.Context, m message.Message) error {
 		return nil
 	}
 	done, err := s.mail(ctx, m, i, *e)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrUncertain) && m.Attempt >= uncertainTries:
+		return unknown(err)
+	case err != nil:
 		return err
 	}
 	return s.record(ctx, m, done)
+}
+
+// uncertainTries is how many attempts a mail has of which nobody knows whether they were taken: enough for answers that get
+// lost now and then. After them the mail server is out of order, which may last for hours. Each further mail may be one more
+// for the guest, so they come every two hours, for a day.
+const (
+	uncertainTries = 5
+	uncertainAgain = 2 * time.Hour
+)
+
+func unknown(err error) error {
+	return fmt.Errorf("%w (%w)", &message.Later{After: uncertainAgain/2 + rand.N(uncertainAgain), Why: "the mail server's answers are lost", Budget: Patience, Class: Class,
+		Spent: &message.Failure{Code: "mail.failed", Text: "For a day nobody could tell whether the mail server took the mail, at last: " + err.Error() +
+			". The guest may have got it. Ask the guest, or replay the row."}}, err)
 }
 
 // mail sends what is still to be sent.
@@ -163,8 +187,8 @@ func (s *Step) update(ctx context.Context, m message.Message, change func(*ledge
 	return nil
 }
 
-// Failed records that the guest could not be mailed. If the mail itself was sent and only its copy was not, the step ends
-// well and says so.
+// Failed records that the guest could not be mailed, and erases the redeem link: a replay asks for a new one. If the mail
+// itself was sent and only its copy was not, the step ends well and says so.
 func (s *Step) Failed(ctx context.Context, m message.Message, f *message.Failure) error {
 	now, err := s.Ledger.Now(ctx)
 	if err != nil {
@@ -175,6 +199,13 @@ func (s *Step) Failed(ctx context.Context, m message.Message, f *message.Failure
 		return err
 	}
 	sent := judge(g, m.Import).mine
+	if err := s.failed(ctx, m, f, sent, now); err != nil || g.Mail == ledger.MailSent {
+		return err
+	}
+	return ledger.EraseLink(ctx, s.Ledger, m.Guest, s.Holder(), s.Lease)
+}
+
+func (s *Step) failed(ctx context.Context, m message.Message, f *message.Failure, sent bool, now time.Time) error {
 	return s.update(ctx, m, func(e *ledger.Entry) error {
 		if e.Notify.State == ledger.Ended || e.Notify.Generation != m.Generation {
 			return ledger.ErrUnchanged

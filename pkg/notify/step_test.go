@@ -1,13 +1,18 @@
 package notify_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"guestlist/pkg/ledger"
+	"guestlist/pkg/ledger/memledger"
 	"guestlist/pkg/message"
 	"guestlist/pkg/notify"
 )
@@ -109,6 +114,47 @@ func (w *world) once(when string) int {
 	return len(mails) - 1
 }
 
+// TestInvitationUnderWayIsWaitedFor finds the guest being invited anew: the mail goes when there is a guest to mail.
+func TestInvitationUnderWayIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	for name, user := range map[string]string{"first invitation": "", "own invitation again, for the link": userID} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.row(func(g *ledger.Guest) { g.UserID, g.Invite = user, ledger.InvitePosting })
+			m := w.plan("a", nil)
+			if _, ok := errors.AsType[*message.Later](w.deliver(m)); !ok || w.server.offers != 0 {
+				t.Fatalf("%d mails were offered; want the message to come later", w.server.offers)
+			}
+			w.row(func(g *ledger.Guest) { g.UserID, g.Invite = userID, ledger.Invited })
+			if err := w.settle(m); err != nil {
+				t.Fatal(err)
+			}
+			if e := w.entry("a"); len(w.server.taken) != 1 || e.Notify.Outcome != ledger.Done {
+				t.Errorf("%d mails, step %+v", len(w.server.taken), e.Notify)
+			}
+		})
+	}
+}
+
+func TestPostponedMovesTheDueTimeOnly(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := w.plan("a", nil)
+	want, until := *w.entry("a"), w.now.Add(20*time.Minute)
+	if err := w.step().Postponed(t.Context(), m, until); err != nil {
+		t.Fatal(err)
+	}
+	m.Generation--
+	if err := w.step().Postponed(t.Context(), m, until.Add(time.Hour)); err != nil { // of another generation: it moves nothing
+		t.Fatal(err)
+	}
+	want.Notify.Due, want.Version = until, w.entry("a").Version
+	if d := cmp.Diff(want, *w.entry("a")); d != "" || w.reports() != 0 {
+		t.Errorf("%d reports, -want +got:\n%s", w.reports(), d)
+	}
+}
+
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	later := &message.Later{After: time.Hour, Why: "deferred", Budget: 24 * time.Hour, Spent: &message.Failure{Code: "mail.deferred", Text: "451"}}
@@ -144,8 +190,8 @@ func TestAnswers(t *testing.T) {
 			if n := len(w.server.to(address)); n != c.mails || e.Outcome() != c.outcome || e.Notify.Code != c.code {
 				t.Errorf("%d mails, outcome %s, code %s (%s); error %v", n, e.Outcome(), e.Notify.Code, e.Notify.Text, err)
 			}
-			if (c.outcome == ledger.Partial) != (w.guest().RedeemURL != "") {
-				t.Errorf("row: %+v; the link is kept until the mail is sent, and no longer", w.guest())
+			if w.guest().RedeemURL != "" {
+				t.Error("the link is kept until the mail's step ends, and no longer")
 			}
 			if w.reports() == 0 {
 				t.Error("no report was asked for")
@@ -208,6 +254,30 @@ func TestTargetEndsWhileMailing(t *testing.T) {
 	}
 	if step := w.entry("a").Notify; step.State != ledger.Ended || step.Outcome != ledger.Done || step.Generation != second.Generation {
 		t.Errorf("step %+v", step)
+	}
+	if len(w.server.to(address)) != 1 || len(w.server.to("boss@contoso.example")) != 1 {
+		t.Errorf("taken: %v", w.server.taken)
+	}
+}
+
+// TestTwoMessagesSendOneCopy delivers a message a second time while the first sends the copy: the guest's mail is recorded
+// by then, and the copy is claimed like it.
+func TestTwoMessagesSendOneCopy(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := w.plan("a", func(e *ledger.Entry) { e.CC = "boss@contoso.example" })
+	w.server.answer = func(n int, _ notify.Mail) (error, bool) {
+		if n == 2 {
+			if _, waits := errors.AsType[*message.Later](w.step().Do(t.Context(), m)); !waits {
+				t.Error("the second message does not wait for the first")
+			}
+		}
+		return nil, false
+	}
+	for range 2 {
+		if err := w.settle(m); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if len(w.server.to(address)) != 1 || len(w.server.to("boss@contoso.example")) != 1 {
 		t.Errorf("taken: %v", w.server.taken)
@@ -278,5 +348,124 @@ func TestTwoImportsAtOnce(t *testing.T) {
 	}
 	if err := w.settle(m); err != nil || len(w.server.taken) != 1 {
 		t.Errorf("%v, %d mails", err, len(w.server.taken))
+	}
+}
+
+// TestOutageOfTheMailServer lasts an hour, in each way: nothing but time is used up, and the guest has one mail, or knows of more.
+func TestOutageOfTheMailServer(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		err   error
+		taken bool
+		mails int // at most
+	}{
+		"unreachable":                {&message.Later{After: 5 * time.Minute, Why: "the mail server cannot be reached", Budget: 24 * time.Hour}, false, 1},
+		"answers lost, nothing done": {fmt.Errorf("%w: broken", notify.ErrUncertain), false, 1},
+		"answers lost, mails taken":  {fmt.Errorf("%w: broken", notify.ErrUncertain), true, 7},
+	} {
+		w := newWorld(t)
+		start := w.now
+		w.server.answer = func(int, notify.Mail) (error, bool) {
+			if w.now.Sub(start) < time.Hour {
+				return c.err, c.taken
+			}
+			return nil, false
+		}
+		if err := w.settle(w.plan("a", nil)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		e := w.entry("a")
+		if e.Notify.Outcome != ledger.Done || len(w.server.taken) > c.mails || c.mails > 1 && e.Notify.Code != "mail.uncertain" {
+			t.Errorf("%s: %d mails, %+v", name, len(w.server.taken), e.Notify)
+		}
+		for _, m := range w.server.taken {
+			if m.MessageID != w.server.taken[0].MessageID {
+				t.Errorf("%s: Message-ID %s, and %s", name, m.MessageID, w.server.taken[0].MessageID)
+			}
+		}
+		if took := w.now.Sub(start); took > 4*time.Hour+10*time.Minute {
+			t.Errorf("%s: mailed after %s", name, took)
+		}
+	}
+}
+
+// TestOutageOfTheLedgerAfterTheMail: what the mail server took is recorded as soon as the ledger is back, and not sent again.
+func TestOutageOfTheLedgerAfterTheMail(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		away  time.Duration
+		mails int
+	}{"for twenty seconds": {20 * time.Second, 1}, "for longer than anybody insists": {time.Minute, 2}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				m := w.plan("a", nil)
+				l := &awayAfter{Store: w.ledger}
+				w.server.answer = func(int, notify.Mail) (error, bool) {
+					if l.until.IsZero() {
+						l.until = time.Now().Add(c.away)
+					}
+					return nil, false
+				}
+				for err := error(message.ErrNever); err != nil; {
+					s := w.step()
+					s.Ledger, s.Insist = l, 45*time.Second
+					if err = s.Do(t.Context(), m); err != nil {
+						time.Sleep(15 * time.Second)
+						w.now = w.now.Add(3 * time.Minute) // the lease is over
+					}
+				}
+				if n := len(w.server.taken); n != c.mails || w.guest().Mail != ledger.MailSent || w.guest().Holder != "" {
+					t.Errorf("%d mails, want %d; row %+v", n, c.mails, w.guest())
+				}
+			})
+		})
+	}
+}
+
+// awayAfter is a ledger that takes no guest's row until a time.
+type awayAfter struct {
+	*memledger.Store
+	until time.Time
+}
+
+func (l *awayAfter) SaveGuest(ctx context.Context, g ledger.Guest) (ledger.Guest, error) {
+	if time.Now().Before(l.until) {
+		return g, errors.New("no connection")
+	}
+	return l.Store.SaveGuest(ctx, g)
+}
+
+// TestReplayOfARefusedMailAsksForALink: the link was erased with the refusal. No crash around the refusal keeps it.
+func TestReplayOfARefusedMailAsksForALink(t *testing.T) {
+	t.Parallel()
+	for points := 0; ; points++ {
+		w := newWorld(t)
+		w.server.answer = func(n int, _ notify.Mail) (error, bool) {
+			return unless(w.renewed > 0, message.Never("mail.refused", "550 no")), false
+		}
+		m := w.plan("a", nil)
+		refusal := message.AsFailure(w.deliver(m), "")
+		w.process.DieAt(points)
+		err := w.process.Run(func() error { return w.step().Failed(t.Context(), m, refusal) })
+		died := w.process.Died()
+		if died {
+			w.now = w.now.Add(3 * time.Minute) // the lease of who died runs out
+			err = w.step().Failed(t.Context(), m, message.AsFailure(w.deliver(m), ""))
+		}
+		if err != nil || w.guest().RedeemURL != "" || w.entry("a").Notify.Code != "mail.refused" {
+			t.Fatalf("point %d: %v; %+v", points, err, w.entry("a").Notify)
+		}
+		w.update("a", func(e *ledger.Entry) { e.Notify.Generation++; e.Notify.Send(w.now) })
+		m.Generation++
+		if err := w.settle(m); err != nil || w.renewed != 1 || len(w.server.to(address)) != 1 {
+			t.Errorf("point %d: replay: %v; %d links, %d mails", points, err, w.renewed, len(w.server.to(address)))
+		}
+		if !died {
+			if points < 6 {
+				t.Errorf("%d points; the acts are not wrapped", points)
+			}
+			return
+		}
 	}
 }

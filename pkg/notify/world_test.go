@@ -32,6 +32,7 @@ type world struct {
 	server  *server
 	pace    notify.Pace
 	renewed int
+	turn    time.Duration // how long a new redeem link waits for its turn
 	process crashtest.Process
 	holders int
 }
@@ -94,7 +95,13 @@ func (w *world) step() *notify.Step {
 	return &notify.Step{Ledger: w.process.Ledger(w.ledger), Transport: w.server,
 		Bus:    w.process.Sender(w.bus),
 		Sender: notify.Sender{From: "invitations@contoso.example", Organization: "Contoso", Language: "en"}, Pace: w.pace,
-		Redeem: func(context.Context, ledger.Entry) (string, string, error) {
+		Redeem: func(ctx context.Context, _ ledger.Entry, begin notify.Begin) (string, string, error) {
+			w.now = w.now.Add(w.turn)
+			_, cancel, err := begin(ctx)
+			if err != nil {
+				return "", "", err
+			}
+			defer cancel()
 			type renewal struct{ id, url string }
 			r, err := crashtest.Act(&w.process, func() (renewal, error) {
 				w.renewed++
@@ -154,6 +161,13 @@ func (w *world) entry(importID string) *ledger.Entry {
 		w.t.Fatal(err)
 	}
 	return &e
+}
+
+func (w *world) update(importID string, change func(*ledger.Entry)) {
+	w.t.Helper()
+	if _, _, err := w.ledger.UpdateEntry(w.t.Context(), importID, guest, func(e *ledger.Entry) error { change(e); return nil }); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 func (w *world) reports() (n int) {

@@ -97,8 +97,8 @@ func bookBatch(t *ledger.Tenant, now time.Time, batch []*request) int {
 		if r.invitation {
 			book = bookInvitation
 		}
-		if !r.deadline.IsZero() {
-			latest = now.Add(r.deadline.Sub(local) - reserve)
+		if !r.latest.IsZero() {
+			latest = now.Add(r.latest.Sub(local))
 		}
 		at, err := book(t, now, latest)
 		r.booked, r.wait, r.since, r.err = now, at.Sub(now), local, err

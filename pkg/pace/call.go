@@ -58,7 +58,9 @@ func (c *Call) throttled(ctx context.Context, after time.Duration) {
 	}
 	after = min(after, longestClosed)
 	news := false
-	t, err := c.pacer.ledger.UpdateTenant(context.WithoutCancel(ctx), func(t *ledger.Tenant, now time.Time) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bookTime)
+	defer cancel()
+	t, err := c.pacer.ledger.UpdateTenant(ctx, func(t *ledger.Tenant, now time.Time) error {
 		*t = c.pacer.settings.Fill(*t)
 		news = c.teach(&t.Writes, now, after)
 		if c.invitation {

@@ -12,14 +12,15 @@ import (
 )
 
 const (
-	// reserve is what an act may take once its time has come, recording it included: a call whose turn comes later than
-	// this before its message's deadline is not booked.
-	reserve = 45 * time.Second
+	// DefaultReserve is the Reserve of a new Pacer.
+	DefaultReserve = 45 * time.Second
 	// longWait is a wait after which the row is read again before the call goes: another process may have been throttled.
 	longWait = 2 * time.Second
 	// patience is how long an invitation waits to be booked. Handing its message back at once would have the next one in the
 	// queue fare the same, many times a second, where several processes wait for one bucket.
 	patience = 8 * time.Second
+	// InvitationWait is about how long [Pacer.Invitation] may wait: to be booked, and for its time then.
+	InvitationWait = patience + longestStep
 	// again is the least time between two tries to book the same call.
 	again = 250 * time.Millisecond
 )
@@ -27,6 +28,10 @@ const (
 // Pacer books the calls of one process. All processes of a tenant share one ledger, and with it one pace. Its methods may
 // be called from many goroutines; those that wait for their turn at the same moment are booked together.
 type Pacer struct {
+	// Reserve is what an act may take once its time has come: a call whose turn comes later than this before the end of its
+	// context is not booked. Set it before the first call.
+	Reserve time.Duration
+
 	ledger   ledger.Tenants
 	settings Settings
 
@@ -41,7 +46,7 @@ type Pacer struct {
 type request struct {
 	ctx        context.Context // of who waits; it may end before the booking does
 	invitation bool
-	deadline   time.Time     // of its message; zero if there is none
+	latest     time.Time     // when it has to go, by the process's clock; zero if it may go at any time
 	done       chan struct{} // closed when booked or refused
 	void       chan struct{} // closed when a booking does not count any more: the row was halved after it
 
@@ -54,7 +59,7 @@ type request struct {
 
 // New returns a pacer. A tenant's row that nobody has written yet is made with the settings.
 func New(l ledger.Tenants, s Settings) *Pacer {
-	return &Pacer{ledger: l, settings: s, waiting: map[*request]struct{}{}}
+	return &Pacer{Reserve: DefaultReserve, ledger: l, settings: s, waiting: map[*request]struct{}{}}
 }
 
 // Write returns when one directory write may go that is no invitation. It may wait 20 s; if it would have to wait longer,
@@ -92,7 +97,9 @@ func (p *Pacer) wait(ctx context.Context, invitation bool) (*Call, error) {
 // booked returns when a call is booked, or the verdict on it if it cannot be.
 func (p *Pacer) booked(ctx context.Context, invitation bool) (*request, error) {
 	r := &request{ctx: ctx, invitation: invitation, done: make(chan struct{}), void: make(chan struct{})}
-	r.deadline, _ = ctx.Deadline()
+	if end, ok := ctx.Deadline(); ok {
+		r.latest = end.Add(-p.Reserve)
+	}
 	p.enqueue(r)
 	select {
 	case <-r.done:

@@ -188,6 +188,22 @@ func TestDeadlineIsKept(t *testing.T) {
 	})
 }
 
+// TestReserveIsThatOfTheLease: under a short lease, acts are short too, and must be booked nevertheless.
+func TestReserveIsThatOfTheLease(t *testing.T) {
+	inBubble(t, func(t *testing.T, l *memledger.Store) {
+		p := pace.New(l, fast)
+		for reserve, fits := range map[time.Duration]bool{pace.DefaultReserve: false, 11 * time.Second: true} {
+			p.Reserve = reserve
+			ctx, cancel := context.WithTimeout(t.Context(), 26*time.Second)
+			_, err := p.Invitation(ctx)
+			cancel()
+			if fits != (err == nil) {
+				t.Errorf("reserve %s of 26 s: %v", reserve, err)
+			}
+		}
+	})
+}
+
 func TestCallerThatEndsHoldsNobodyUp(t *testing.T) {
 	inBubble(t, func(t *testing.T, l *memledger.Store) {
 		p := pace.New(l, fast)

@@ -16,7 +16,7 @@ const (
 	maxReason = 500   // characters of a reason that quotes the file
 )
 
-// tooLong refuses values that no directory would take.
+// tooLong refuses values that no directory would take. A language needs no limit: the reader drops what is no language tag.
 func tooLong(row csvfile.Row) []message.Failure {
 	var out []message.Failure
 	for _, v := range []struct {
@@ -25,7 +25,6 @@ func tooLong(row csvfile.Row) []message.Failure {
 	}{
 		{"DisplayName", row.DisplayName, "name.too-long", maxName},
 		{"InviteRedirectUrl", row.RedirectURL, "redirect.too-long", maxURL},
-		{"Language", row.Language, "language.too-long", maxName},
 	} {
 		if n := utf8.RuneCountInString(v.value); n > v.most {
 			out = append(out, message.Failure{Code: v.code, Text: fmt.Sprintf("%s has %d characters; at most %d are possible. Shorten it.", v.column, n, v.most)})

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"guestlist/pkg/blobstore"
 	"guestlist/pkg/forecast"
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/message"
@@ -45,7 +46,7 @@ func (p *Planner) plan(ctx context.Context, m message.Message) error {
 	if err != nil {
 		return storage(err)
 	}
-	start := p.Now()
+	start, from := p.Now(), m
 	for m.Part < 2*ledger.Parts && !i.Cancelled {
 		if !parts[m.Part%ledger.Parts] {
 			m.Part, m.After = m.Part+1, ""
@@ -61,7 +62,7 @@ func (p *Planner) plan(ctx context.Context, m message.Message) error {
 		}
 		done, err := p.part(ctx, i, &m)
 		if err != nil {
-			return err
+			return p.interrupted(ctx, from, m, err)
 		}
 		if !done {
 			return p.handOver(ctx, m, pause)
@@ -233,11 +234,25 @@ func (p *Planner) handOver(ctx context.Context, m message.Message, after time.Du
 	if err != nil {
 		return ledger.Unreachable(err)
 	}
-	m.Attempt, m.Delay, m.At = 1, m.Delay+1, p.Now().Add(after)
+	m.Attempt, m.Delay, m.At = 1, m.Delay+1, now.Add(after)
 	if after == 0 {
 		m.At = time.Time{}
 	}
 	return p.Bus.Send(ctx, m)
+}
+
+// interrupted hands over what was done before a service went away: a plan that began at its message's position again each
+// time would never come to its end while storage fails now and then. Whatever is in its way then, the message itself waits.
+func (p *Planner) interrupted(ctx context.Context, from, m message.Message, err error) error {
+	later, waits := errors.AsType[*message.Later](err)
+	if !waits || m.Part == from.Part && m.After == from.After {
+		return err
+	}
+	if p.handOver(ctx, m, later.After) != nil {
+		return err
+	}
+	slog.InfoContext(ctx, "the plan waits", slog.String("because", later.Why))
+	return nil
 }
 
 // planned ends the plan. The report message covers imports without any guest, and those whose guests all ended before.
@@ -262,5 +277,11 @@ func (p *Planner) planned(ctx context.Context, m message.Message) error {
 
 // storage makes an error of blob storage wait: stage and plan have no guest to fail, and storage comes back.
 func storage(err error) error {
+	switch {
+	case errors.Is(err, blobstore.ErrPending):
+		return &message.Later{After: 15 * time.Second, Why: "The file is still being copied into the inbox."}
+	case errors.Is(err, blobstore.ErrArchived):
+		return &message.Later{After: 15 * time.Minute, Why: "The file lies in the archive tier, where nobody can read it. Move it to the hot tier, or cancel the import."}
+	}
 	return &message.Later{After: 15 * time.Second, Why: fmt.Sprintf("blob storage cannot be reached: %v", err)}
 }

@@ -89,25 +89,61 @@ func (p *Planner) event(ctx context.Context, m message.Message) error {
 		slog.InfoContext(ctx, "event ignored", slog.String("because", u.Ignore))
 		return nil
 	}
-	return p.arrived(ctx, source, blobstore.Info{Container: u.Container, Path: u.Path, ETag: u.ETag}, m.Trace)
+	b := blobstore.Info{Container: u.Container, Path: u.Path, ETag: u.ETag}
+	if u.ETag == "" {
+		var isNew bool
+		if b, isNew, err = p.present(ctx, u); err != nil || !isNew {
+			return err
+		}
+	}
+	return p.arrived(ctx, source, b, u.Refuse, m.Trace)
 }
 
-// arrived notes a version of a blob as an import, unless it is known, and sends its stage message.
-func (p *Planner) arrived(ctx context.Context, source string, b blobstore.Info, trace string) error {
+// present returns the version that lies where an event without ETag says. false means that there is nothing to do: the
+// blob is gone, or it was renamed after an import had read this very version under its old name.
+func (p *Planner) present(ctx context.Context, u upload) (blobstore.Info, bool, error) {
+	b, err := p.Blobs.Stat(ctx, u.Container, u.Path)
+	if errors.Is(err, blobstore.ErrNotFound) {
+		slog.InfoContext(ctx, "event ignored", slog.String("because", "the blob is gone"))
+		return b, false, nil
+	}
+	if err != nil {
+		return b, false, storage(err)
+	}
+	i, err := p.Ledger.Import(ctx, message.ImportID(p.Blobs.Account(), u.From.Container, u.From.Path, b.ETag))
+	switch {
+	case errors.Is(err, ledger.ErrNotFound):
+		return b, true, nil
+	case err != nil:
+		return b, false, ledger.Unreachable(err)
+	case i.Plan.Generation > 0, i.State == ledger.Refused:
+		slog.InfoContext(ctx, "event ignored", slog.String("because", "the blob was read under its old name"), slog.String("import_id", i.ID))
+		return b, false, nil
+	}
+	return b, true, nil
+}
+
+// arrived notes a version of a blob as an import, unless it is known, and sends its stage message. One that is refused
+// ends at once.
+func (p *Planner) arrived(ctx context.Context, source string, b blobstore.Info, refuse *message.Failure, trace string) error {
 	now, err := p.Ledger.Now(ctx)
 	if err != nil {
 		return ledger.Unreachable(err)
 	}
-	i, created, err := p.Ledger.CreateImport(ctx, ledger.Import{
+	found := ledger.Import{
 		ID:     message.ImportID(p.Blobs.Account(), b.Container, b.Path, b.ETag),
 		Source: source, Account: p.Blobs.Account(), Container: b.Container, Path: b.Path, ETag: b.ETag,
 		Created: now, State: ledger.Staging, Stage: ledger.Phase{Generation: 1, Due: now}, Revision: 1,
-	})
+	}
+	if refuse != nil {
+		found.State, found.Code, found.Text, found.Stage.Due = ledger.Refused, refuse.Code, refuse.Text, time.Time{}
+	}
+	i, created, err := p.Ledger.CreateImport(ctx, found)
 	if err != nil {
 		return ledger.Unreachable(err)
 	}
 	slog.InfoContext(ctx, "file arrived", slog.String("import_id", i.ID), slog.String("source", source), slog.Bool("known", !created))
-	if i.State != ledger.Staging {
+	if i.State != ledger.Staging && (refuse == nil || !i.Open()) {
 		return nil
 	}
 	msg := i.Message()

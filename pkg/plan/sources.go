@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"guestlist/pkg/blobstore"
 	"guestlist/pkg/bus"
@@ -117,11 +118,10 @@ func (s *Sources) again(ctx context.Context, id string) error {
 		return err
 	}
 	i, err := s.Ledger.UpdateImport(ctx, id, func(i *ledger.Import) error {
-		if i.State != ledger.Held {
+		if i.State != ledger.Held || i.Cancelled {
 			return ledger.ErrUnchanged
 		}
-		i.State, i.Code, i.Text = ledger.Staging, "", ""
-		i.Stage = ledger.Phase{Generation: i.Stage.Generation + 1, Due: now}
+		restage(i, now)
 		return nil
 	})
 	if err != nil || i.State != ledger.Staging {
@@ -129,6 +129,12 @@ func (s *Sources) again(ctx context.Context, id string) error {
 	}
 	slog.InfoContext(ctx, "held import goes on", slog.String("import_id", i.ID))
 	return s.Bus.Send(ctx, i.Message())
+}
+
+// restage sends a held import back to stage.
+func restage(i *ledger.Import, now time.Time) {
+	i.State, i.Code, i.Text = ledger.Staging, "", ""
+	i.Stage = ledger.Phase{Generation: i.Stage.Generation + 1, Due: now}
 }
 
 // policy loads the source's policy for a stage. A missing or broken one is a reason to hold the file, not to fail it.

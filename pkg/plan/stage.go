@@ -40,6 +40,15 @@ func (p *Planner) stage(ctx context.Context, m message.Message) error {
 	if err := p.begin(ctx, i); err != nil {
 		return err
 	}
+	err = p.pass(ctx, i, m)
+	if later, ok := errors.AsType[*message.Later](err); ok {
+		return p.waits(ctx, i, later)
+	}
+	return err
+}
+
+// pass reads the file once and ends the stage, unless it returns a Later.
+func (p *Planner) pass(ctx context.Context, i ledger.Import, m message.Message) error {
 	file, _, err := p.Blobs.Open(ctx, i.Container, i.Path, i.ETag)
 	if err != nil {
 		return p.gone(ctx, i, m, err)
@@ -80,37 +89,39 @@ func (p *Planner) gone(ctx context.Context, i ledger.Import, m message.Message, 
 	switch {
 	case errors.Is(err, blobstore.ErrNotFound):
 		return p.end(ctx, i, ledger.Superseded, &message.Failure{Code: "file.deleted",
-			Text: "The file was deleted before it could be read. Nobody was invited. Drop it again if it was meant."})
+			Text: "The file was deleted, or moved to another name, before all of it had been read. Nobody was invited from " +
+				"it under this name. A file that was renamed has an import of its own; a deleted one must be dropped again if it was meant."})
 	case errors.Is(err, blobstore.ErrChanged):
 		return p.adopt(ctx, i, m)
 	}
 	return storage(err)
 }
 
-// adopt goes on with the version that is there now: a change of metadata moves the ETag and raises no event.
+// adopt goes on with the version that is there now, under its own import id: a change of metadata or properties moves the
+// ETag and raises no event, so nobody else would.
 func (p *Planner) adopt(ctx context.Context, i ledger.Import, m message.Message) error {
 	now, err := p.Blobs.Stat(ctx, i.Container, i.Path)
 	if err != nil {
 		return p.gone(ctx, i, m, err)
 	}
-	if err := p.arrived(ctx, i.Source, now, m.Trace); err != nil {
+	if err := p.arrived(ctx, i.Source, now, nil, m.Trace); err != nil {
 		return err
 	}
 	id := message.ImportID(p.Blobs.Account(), now.Container, now.Path, now.ETag)
 	return p.end(ctx, i, ledger.Superseded, &message.Failure{Code: "file.changed",
-		Text: "The file was replaced before this version had been read. Nobody was invited from it; import " + id + " is the newer version."})
+		Text: "The file, or its metadata, was changed before all of this version had been read. Nobody was invited from it; import " +
+			id + " is the newer version and goes on."})
 }
 
 // unread judges an error while reading: of the file, of the storage, or a verdict.
 func (p *Planner) unread(ctx context.Context, i ledger.Import, m message.Message, err error) error {
-	later, isLater := errors.AsType[*message.Later](err)
-	failure, isFailure := errors.AsType[*message.Failure](err)
-	switch {
-	case errors.Is(err, blobstore.ErrChanged), errors.Is(err, blobstore.ErrNotFound):
+	if errors.Is(err, blobstore.ErrChanged) || errors.Is(err, blobstore.ErrNotFound) {
 		return p.gone(ctx, i, m, err)
-	case isLater:
-		return p.waits(ctx, i, later)
-	case isFailure:
+	}
+	if later, ok := errors.AsType[*message.Later](err); ok {
+		return later
+	}
+	if failure, ok := errors.AsType[*message.Failure](err); ok {
 		return p.end(ctx, i, ledger.Refused, failure)
 	}
 	return storage(err)
@@ -223,7 +234,7 @@ func (r *reading) read(file io.Reader) error {
 	if r.rows == 0 {
 		return message.Never("file.empty", "The file has a header and no rows. Nobody was invited. Drop a file with at least one row.")
 	}
-	if f := r.policy.Exceeds(len(r.guests)); f != nil {
+	if f := r.policy.Exceeds(len(r.guests)); f != nil && len(r.guests) > r.i.Approval.Guests {
 		r.held = f
 		return nil
 	}

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"guestlist/pkg/blobstore"
 	"guestlist/pkg/blobstore/memblob"
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/ledger/memledger"
@@ -31,8 +33,11 @@ const (
 type world struct {
 	t      *testing.T
 	now    time.Time
-	ledger *memledger.Store
-	blobs  *memblob.Store
+	ledger ledger.Store
+	blobs  blobstore.Store
+	source string
+	inbox  string     // its container
+	mu     sync.Mutex // what workers at the same time share
 	queue  []message.Message
 	sent   []message.Message
 	dir    map[string]error // verdict on a group, by id
@@ -41,12 +46,16 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{t: t, now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC), dir: map[string]error{}, asked: map[string]int{}}
+	w := &world{t: t, now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC), source: "partners", inbox: inbox, dir: map[string]error{}, asked: map[string]int{}}
 	w.blobs = memblob.New("acct", func() time.Time { return w.now })
 	w.ledger = memledger.New(func() time.Time { return w.now })
-	w.plan = &plan.Planner{Ledger: w.ledger, Blobs: w.blobs, Bus: w, Directory: w, Window: roomFor{w, 1000}, RedirectURL: "https://apps.example/", Pace: pace.Careful,
-		Now: func() time.Time { return w.now }}
+	w.plan = w.planner()
 	return w
+}
+
+func (w *world) planner() *plan.Planner {
+	return &plan.Planner{Ledger: w.ledger, Blobs: w.blobs, Bus: w, Directory: w, Window: roomFor{w, 1000}, RedirectURL: "https://apps.example/", Pace: pace.Careful,
+		Now: func() time.Time { return w.now }}
 }
 
 // roomFor is a window for so many invitations of each import.
@@ -62,6 +71,8 @@ func (r roomFor) Room(ctx context.Context, importID string) (window.Room, error)
 
 // Send keeps every message, and queues those that the planner works on.
 func (w *world) Send(_ context.Context, msgs ...message.Message) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, m := range msgs {
 		m.Attempt = max(1, m.Attempt)
 		w.sent = append(w.sent, m)
@@ -73,6 +84,8 @@ func (w *world) Send(_ context.Context, msgs ...message.Message) error {
 }
 
 func (w *world) Group(_ context.Context, t ledger.Target) (ledger.Target, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.asked[t.ID]++
 	t.Name = "Group " + t.ID[:4]
 	return t, w.dir[t.ID]
@@ -87,17 +100,23 @@ func (w *world) Application(_ context.Context, t ledger.Target) (ledger.Target, 
 // put writes a blob and returns the event that the storage account raises.
 func (w *world) put(path, content string) message.Message {
 	w.t.Helper()
-	w.write(inbox, path, content)
-	b, err := w.blobs.Stat(w.t.Context(), inbox, path)
+	w.write(w.inbox, path, content)
+	return w.event("PutBlob", path, w.etag(path))
+}
+
+// etag returns that of the present version.
+func (w *world) etag(path string) string {
+	w.t.Helper()
+	b, err := w.blobs.Stat(w.t.Context(), w.inbox, path)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return event("PutBlob", path, b.ETag)
+	return b.ETag
 }
 
-func event(api, path, etag string) message.Message {
+func (w *world) event(api, path, etag string) message.Message {
 	raw := fmt.Sprintf(`{"eventType":"Microsoft.Storage.BlobCreated","subject":"/blobServices/default/containers/%s/blobs/%s","data":{"api":%q,"eTag":%q}}`,
-		inbox, path, api, etag)
+		w.inbox, path, api, etag)
 	return message.Message{Kind: message.Event, Event: json.RawMessage(raw), Attempt: 1}
 }
 
@@ -114,12 +133,12 @@ func (w *world) write(container, path, content string) {
 
 // allow writes a policy that allows the two groups and the domain partner.example.
 func (w *world) allow(change func(*policy.Policy)) {
-	p := policy.Policy{Version: 1, Source: "partners", Groups: []policy.Group{{ID: groupA}, {ID: groupB}}, Domains: []string{"partner.example"},
+	p := policy.Policy{Version: 1, Source: w.source, Groups: []policy.Group{{ID: groupA}, {ID: groupB}}, Domains: []string{"partner.example"},
 		RedirectHosts: []string{"apps.example"}, MaxGuests: 1000, AllowText: true, AllowCC: true}
 	if change != nil {
 		change(&p)
 	}
-	w.write(plan.PolicyContainer, policy.File("partners"), string(p.JSON()))
+	w.write(plan.PolicyContainer, policy.File(w.source), string(p.JSON()))
 }
 
 // deliver works on m and on what it leads to, until nothing is left; a Later moves the clock.
@@ -169,6 +188,9 @@ func (w *world) imports() (all []ledger.Import) {
 	for i, err := range w.ledger.ListImports(w.t.Context(), false) {
 		if err != nil {
 			w.t.Fatal(err)
+		}
+		if i.Source != w.source {
+			continue // of another test with the same tables
 		}
 		all = append(all, i)
 	}

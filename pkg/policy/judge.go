@@ -57,8 +57,8 @@ func (p Policy) Exceeds(guests int) *message.Failure {
 		return nil
 	}
 	return &message.Failure{Code: TooManyGuests, Text: fmt.Sprintf(
-		"the file has %d guests, source %s may bring %d in one file: drop it in smaller files, or look it through and raise maxGuests in the policy: guestlist source add %s -from IMPORT",
-		guests, p.Source, p.MaxGuests, p.Source)}
+		"The file has %d guests, and source %q may bring %d in one file, so nobody was invited. Look it through: it can pass as it is, or be dropped again in smaller files. To let it pass: guestlist approve IMPORT",
+		guests, p.Source, p.MaxGuests)}
 }
 
 // add resolves what a row names, and keeps each target once, however it is named.

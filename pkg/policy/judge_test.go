@@ -133,7 +133,7 @@ func TestAFileOverItsMaximumIsHeld(t *testing.T) {
 	if f := p.Exceeds(3); f != nil {
 		t.Errorf("3 of 3: %v", f)
 	}
-	if f := p.Exceeds(4); f == nil || f.Code != policy.TooManyGuests || !strings.Contains(f.Text, "guestlist source add partners -from") {
+	if f := p.Exceeds(4); f == nil || f.Code != policy.TooManyGuests || !strings.Contains(f.Text, ": guestlist approve IMPORT") {
 		t.Errorf("4 of 3: %v", f)
 	}
 }

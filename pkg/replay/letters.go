@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"guestlist/pkg/bus"
 	"guestlist/pkg/ledger"
@@ -75,6 +76,9 @@ func (r *Replay) describe(ctx context.Context, d bus.DeadLetter) (l Letter, past
 		return l, false, fmt.Errorf("import %s: %w", d.Message.Import, err)
 	}
 	l.Source, l.File = i.Source, i.Path
+	if i.Purged > 0 {
+		return l, true, nil
+	}
 	switch d.Message.Kind {
 	case message.Stage:
 		return l, i.Stage.Generation > d.Message.Generation || i.State != ledger.Broken, nil
@@ -147,4 +151,24 @@ func (r *Replay) past(ctx context.Context, queue string) (map[int64]bool, error)
 		}
 	}
 	return past, nil
+}
+
+// RemoveAll completes the dead letters of imports that are being removed, however many others there are. It returns how many.
+func (r *Replay) RemoveAll(ctx context.Context, imports map[string]bool) (int, error) {
+	total := 0
+	for _, queue := range message.Queues {
+		letters, err := r.browse(ctx, queue)
+		if err != nil {
+			return total, err
+		}
+		theirs := func(d bus.DeadLetter) bool { return d.Unreadable == nil && imports[d.Message.Import] }
+		if !slices.ContainsFunc(letters, theirs) {
+			continue
+		}
+		n, err := r.DeadLetters.Remove(ctx, queue, len(letters), theirs)
+		if total += n; err != nil {
+			return total, fmt.Errorf("remove dead letters of %s: %w", queue, err)
+		}
+	}
+	return total, nil
 }

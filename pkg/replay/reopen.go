@@ -104,6 +104,9 @@ func (r *Replay) reopen(ctx context.Context, i *ledger.Import, guests []string, 
 // reopened. It writes the import in any case: a report that has counted the open guests too early then fails to record
 // itself and counts again.
 func keepOpen(i *ledger.Import) error {
+	if i.Purged > 0 {
+		return ledger.PurgedFailure(i.ID)
+	}
 	if !i.Open() {
 		i.Revision++
 		i.Finished = time.Time{}

@@ -44,11 +44,14 @@ type Result struct {
 }
 
 // Run replays the failed steps of one import. ledger.ErrNotFound if there is no such import; a *message.Failure if it has
-// nothing to replay.
+// nothing to replay, or if it ended so long ago that it is being removed.
 func (r *Replay) Run(ctx context.Context, sel Selection) (Result, error) {
 	i, err := r.Ledger.Import(ctx, sel.Import)
 	if err != nil {
 		return Result{}, fmt.Errorf("import %s: %w", sel.Import, err)
+	}
+	if i.Purged > 0 {
+		return Result{}, ledger.PurgedFailure(i.ID)
 	}
 	if err := r.ending(ctx, i); err != nil {
 		return Result{}, err
@@ -98,6 +101,9 @@ func (r *Replay) Count(ctx context.Context, sel Selection) (int, error) {
 }
 
 func raise(i *ledger.Import) error {
+	if i.Purged > 0 {
+		return ledger.PurgedFailure(i.ID)
+	}
 	i.Revision++
 	i.Cancelled = false
 	i.Finished, i.ReportDue = time.Time{}, time.Time{}

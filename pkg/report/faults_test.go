@@ -74,8 +74,8 @@ func TestStorageErrorsRecordNothingAndAreMendedByARepeat(t *testing.T) {
 		w := mixture(t)
 		f.Store, f.err = w.blobs, broken
 		err := (&report.Step{Ledger: w.ledger, Blobs: f}).Do(t.Context(), ask())
-		if !errors.Is(err, broken) || w.get().Reported != 0 {
-			t.Errorf("%s: %v, reported %d; want the storage's error and nothing recorded", name, err, w.get().Reported)
+		if _, later := errors.AsType[*message.Later](err); !later || !errors.Is(err, broken) || w.get().Reported != 0 {
+			t.Errorf("%s: %v, reported %d; want a Later with the storage's error, and nothing recorded", name, err, w.get().Reported)
 		}
 		w.report()
 		if diff := cmp.Diff(calm.results(), w.results()); diff != "" || w.get().Reported != 1 {

@@ -15,7 +15,9 @@ import (
 	"path"
 	"strings"
 	"time"
+	"unicode/utf16"
 
+	"guestlist/pkg/blobstore"
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/message"
 	"guestlist/pkg/work"
@@ -73,7 +75,7 @@ func (s *Step) Do(ctx context.Context, m message.Message) error {
 	}
 	sum, err := s.write(ctx, i, guests)
 	if err != nil {
-		return fmt.Errorf("write the results of import %s: %w", i.ID, err)
+		return unwritten(ctx, i, err)
 	}
 	now, err := s.Ledger.Now(ctx)
 	if err != nil {
@@ -99,6 +101,18 @@ func (s *Step) Do(ctx context.Context, m message.Message) error {
 	return nil
 }
 
+// unwritten is the verdict on results that could not be written: storage or ledger cannot be reached, which no attempt should
+// pay for. Work files that are missing, or not as this build wrote them, do not come back.
+func unwritten(ctx context.Context, i ledger.Import, err error) error {
+	err = fmt.Errorf("write the results of import %s: %w", i.ID, err)
+	var syntax *json.SyntaxError
+	if errors.Is(err, message.ErrNever) || errors.Is(err, blobstore.ErrNotFound) || errors.Is(err, blobstore.ErrChanged) || errors.As(err, &syntax) {
+		return err
+	}
+	slog.WarnContext(ctx, "results not written", slog.String("error", err.Error()))
+	return fmt.Errorf("%w (%w)", &message.Later{After: 15 * time.Second, Why: "storage does not take the results", Budget: 24 * time.Hour}, err)
+}
+
 // ready reports whether the results of the wanted revision can and should be written.
 func (s *Step) ready(ctx context.Context, i ledger.Import) (bool, int, error) {
 	if !i.Open() || !i.Final() && i.State != ledger.Running {
@@ -122,16 +136,40 @@ type files struct{ result, failed, summary string }
 
 // names gives the results of a revision their paths: <source>/<file>/<time>-<import>, the first without a suffix.
 func names(i ledger.Import) files {
-	base := path.Join(i.Source, safe(i.Path), i.Created.UTC().Format("20060102T150405Z")+"-"+i.ID)
+	base := base(i)
 	if i.Revision > 1 {
 		base += fmt.Sprintf(".r%d", i.Revision)
 	}
 	return files{base + ".result.csv", base + ".failed.csv", base + ".summary.json"}
 }
 
-// safe keeps the results of a source below the source's own folder, whatever its blobs are called.
+func base(i ledger.Import) string {
+	return path.Join(i.Source, safe(i.Path), i.Created.UTC().Format("20060102T150405Z")+"-"+i.ID)
+}
+
+// Remove deletes the results of all revisions of an import. It may be repeated.
+func Remove(ctx context.Context, blobs work.Blobs, i ledger.Import) error {
+	if err := work.RemoveAll(ctx, blobs, Container, base(i)+"."); err != nil {
+		return fmt.Errorf("remove the results of import %s: %w", i.ID, err)
+	}
+	return nil
+}
+
+// A name of a blob has at most 1,024 characters and 254 segments. What is added to that of a file is the source, the time,
+// the import's id and a suffix, below 150 characters together.
+const (
+	mostName     = 850
+	mostSegments = 200
+)
+
+// safe keeps the results of a source below the source's own folder, whatever its blobs are called, and leaves out folders
+// of a name that is so long that theirs could not be written.
 func safe(name string) string {
 	parts := strings.Split(strings.ReplaceAll(name, "\\", "/"), "/")
+	if len(utf16.Encode([]rune(name))) > mostName || len(parts) > mostSegments {
+		last := []rune(parts[len(parts)-1])
+		parts = []string{"_", string(last[max(0, len(last)-mostName/4):])}
+	}
 	for n, p := range parts {
 		if p == "" || strings.Trim(p, ".") == "" {
 			parts[n] = "_"

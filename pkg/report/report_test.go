@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -210,4 +211,31 @@ func (w *world) summary() (sum report.Summary) {
 		w.t.Fatal(err)
 	}
 	return sum
+}
+
+// TestResultsOfALongNameHaveNamesThatFit: a blob's name has at most 1,024 characters and 254 segments, results' too.
+func TestResultsOfALongNameHaveNamesThatFit(t *testing.T) {
+	t.Parallel()
+	for name, file := range map[string]string{
+		"many folders":   strings.Repeat("a/", 253) + "guests.csv",
+		"long folders":   strings.Repeat("folder/", 145) + "guests.csv",
+		"long name":      strings.Repeat("x", 1020) + ".csv",
+		"long signs":     strings.Repeat("🎉", 510) + ".csv",
+		"just too short": strings.Repeat("y", 846) + ".csv",
+	} {
+		w := newWorld(t)
+		w.imports(ledger.Import{State: ledger.Refused, Code: "file.not-csv", Text: "no"})
+		w.change(func(i *ledger.Import) {
+			i.Path, i.Revision, i.Source = file, 1000, strings.Repeat("s", 57)
+		})
+		w.report()
+		for p := range w.results() {
+			if n := len(utf16.Encode([]rune(p))); n > 1024 || strings.Count(p, "/") >= 254 || !strings.HasPrefix(p, w.get().Source+"/") {
+				t.Errorf("%s: a name of %d characters and %d segments", name, n, strings.Count(p, "/")+1)
+			}
+		}
+		if len(w.results()) == 0 {
+			t.Errorf("%s: no results", name)
+		}
+	}
 }

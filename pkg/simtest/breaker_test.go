@@ -10,41 +10,6 @@ import (
 	"guestlist/pkg/pace"
 )
 
-// TestGraphDownForAnHour: nobody fails, nothing is called but one probe a minute, and it goes on by itself.
-func TestGraphDownForAnHour(t *testing.T) {
-	simulate(t, 2, fast, func(t *testing.T, w *world) {
-		id := w.drop("outage", 3000)
-		w.until(10*time.Minute, "some are done", func() bool { return w.tally(id).Ended[ledger.Done] >= 200 })
-		w.dir.meets(down)
-		w.until(2*time.Minute, "the breaker opens", func() bool { return w.breaker().Open })
-		time.Sleep(3 * time.Minute) // what was on its way has come to rest
-		waiting := w.tally(id).Waiting[ledger.WaitBreaker]
-		sent := len(w.bus.Sent())
-		time.Sleep(56 * time.Minute)
-		row := w.breaker()
-		if !row.Open || breaker.Cause(row.Cause) != breaker.Outage || row.Probes < 50 || row.Probes > 62 {
-			t.Errorf("breaker %+v, want it open with a probe a minute", row)
-		}
-		// A probe is one message; plan's pauses are six a minute.
-		if n := len(w.bus.Sent()) - sent; n > 56*8 {
-			t.Errorf("%d messages in 56 minutes for %d waiting guests", n, waiting)
-		}
-		if w.moving(message.Invitations)+w.moving(message.Assignments) > 1 {
-			t.Errorf("messages are on their way:\n%s", w.describe())
-		}
-		w.dir.meets(works)
-		back := w.until(2*time.Minute, "the breaker closes", func() bool { return !w.breaker().Open })
-		if back > 90*time.Second {
-			t.Errorf("it was closed after %s", back)
-		}
-		w.reported(id, time.Hour)
-		w.all(id, 3000)
-		if row := w.breaker(); row.Reason != "" {
-			t.Errorf("closed by %q", row.Reason)
-		}
-	})
-}
-
 // TestOutageOfAnImportOfThreeGuests: too few for five in a row, but a fourth attempt of one that nobody contradicts counts.
 func TestOutageOfAnImportOfThreeGuests(t *testing.T) {
 	simulate(t, 1, fast, func(t *testing.T, w *world) {

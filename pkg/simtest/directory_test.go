@@ -30,6 +30,7 @@ type directory struct {
 
 	// refuse returns the cause and the verdict that a call meets, or no cause. It runs under the lock.
 	refuse func(operation string) (breaker.Cause, error)
+	takes  time.Duration // before a call fails or works, beside latency
 }
 
 func newDirectory(w *world) *directory {
@@ -44,11 +45,18 @@ func (d *directory) meets(refuse func(operation string) (breaker.Cause, error)) 
 	d.refuse = refuse
 }
 
+// slow makes calls take so much longer from now on.
+func (d *directory) slow(takes time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.takes = takes
+}
+
 func works(string) (breaker.Cause, error) { return "", nil }
 
-var errDown = errors.New("dial tcp: connection refused")
+var errGraphDown = errors.New("dial tcp: connection refused")
 
-func down(string) (breaker.Cause, error) { return breaker.Outage, errDown }
+func down(string) (breaker.Cause, error) { return breaker.Outage, errGraphDown }
 
 // invited returns how many users were made.
 func (d *directory) invited() int {
@@ -89,7 +97,10 @@ type process struct {
 
 // call makes one call and does act if it is not refused.
 func (p *process) call(ctx context.Context, operation string, act func()) error {
-	time.Sleep(latency)
+	p.mu.Lock()
+	takes := latency + p.takes
+	p.mu.Unlock()
+	time.Sleep(takes)
 	p.mu.Lock()
 	cause, err := p.refuse(operation)
 	if err == nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -21,12 +22,59 @@ import (
 type Broker struct {
 	*membus.Bus
 	mu   sync.Mutex
-	bell chan struct{} // closed when something is sent
+	bell chan struct{}  // closed when something is sent
+	most map[string]int // deliveries of one message, by queue
+	down bool
 }
 
-// NewBroker returns an empty broker. Locks last ten minutes, since nobody renews them.
+// NewBroker returns an empty broker. Locks last half an hour, since nobody renews them: as long as the
+// host would.
 func NewBroker() *Broker {
-	return &Broker{Bus: membus.New(membus.Options{Lock: 10 * time.Minute}), bell: make(chan struct{})}
+	return &Broker{Bus: membus.New(membus.Options{Lock: 31 * time.Minute}), bell: make(chan struct{}), most: map[string]int{}}
+}
+
+var errDown = errors.New("no connection to the broker")
+
+// Down cuts the broker off, or brings it back: nothing is sent, delivered or settled meanwhile, and what is in the queues stays.
+// Locks that expire meanwhile are lost.
+func (b *Broker) Down(down bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.down = down
+	if down {
+		b.Refuse(errDown)
+	} else {
+		b.Refuse(nil)
+	}
+	close(b.bell)
+	b.bell = make(chan struct{})
+}
+
+func (b *Broker) isDown() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.down
+}
+
+// next receives a message, if the broker is there.
+func (b *Broker) next(queue string) (membus.Delivery, bool) {
+	if b.isDown() {
+		return membus.Delivery{}, false
+	}
+	return b.Receive(queue)
+}
+
+// MostDeliveries returns how often the message of a queue was delivered that was delivered most often.
+func (b *Broker) MostDeliveries(queue string) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.most[queue]
+}
+
+func (b *Broker) noteDelivery(d membus.Delivery) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.most[d.Queue] = max(b.most[d.Queue], d.Deliveries)
 }
 
 // Send implements bus.Sender.
@@ -50,7 +98,7 @@ func (b *Broker) Serve(ctx context.Context, h http.Handler, f customhandler.Func
 		case <-ctx.Done():
 			return
 		}
-		d, ok := b.Receive(f.Queue)
+		d, ok := b.next(f.Queue)
 		if !ok {
 			<-places
 			b.idle(ctx)
@@ -66,11 +114,11 @@ func (b *Broker) Serve(ctx context.Context, h http.Handler, f customhandler.Func
 // idle waits until something is sent or due, but at least a moment.
 func (b *Broker) idle(ctx context.Context) {
 	b.mu.Lock()
-	bell := b.bell
+	bell, down := b.bell, b.down
 	b.mu.Unlock()
 	const moment = 100 * time.Millisecond
 	wait := time.Hour
-	if next, ok := b.Next(); ok {
+	if next, ok := b.Next(); ok && !down {
 		wait = max(moment, time.Until(next))
 	}
 	select {
@@ -81,6 +129,7 @@ func (b *Broker) idle(ctx context.Context) {
 }
 
 func (b *Broker) deliver(ctx context.Context, h http.Handler, function string, d membus.Delivery) {
+	b.noteDelivery(d)
 	quoted := func(s string) string { b, _ := json.Marshal(s); return string(b) }
 	properties, _ := json.Marshal(d.Properties)
 	body, _ := json.Marshal(map[string]any{"Data": map[string]any{"msg": base64.StdEncoding.EncodeToString(d.Body)},
@@ -88,6 +137,9 @@ func (b *Broker) deliver(ctx context.Context, h http.Handler, function string, d
 	req := httptest.NewRequestWithContext(ctx, http.MethodPost, "/"+function, bytes.NewReader(body))
 	res := httptest.NewRecorder()
 	h.ServeHTTP(res, req)
+	if b.isDown() {
+		return // the lock expires
+	}
 	if res.Code == http.StatusOK {
 		_ = b.Complete(d.Queue, d.LockToken) // a dead letter is settled already
 	} else if ctx.Err() == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -17,6 +18,7 @@ import (
 	"guestlist/pkg/assign"
 	"guestlist/pkg/blobstore/memblob"
 	"guestlist/pkg/breaker"
+	"guestlist/pkg/bus"
 	"guestlist/pkg/customhandler"
 	"guestlist/pkg/invite"
 	"guestlist/pkg/ledger"
@@ -103,7 +105,7 @@ func (w *world) process(ctx context.Context, wg *sync.WaitGroup, sweeps bool) {
 			for tick := time.Tick(time.Minute); ctx.Err() == nil; {
 				select {
 				case <-tick:
-					if err := s.Run(ctx); err != nil && ctx.Err() == nil {
+					if err := s.Run(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, bus.ErrRefused) {
 						w.t.Errorf("sweep: %v", err)
 					}
 				case <-ctx.Done():

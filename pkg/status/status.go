@@ -45,9 +45,19 @@ type Import struct {
 	Reported     int                    `json:"reported"`
 	Results      string                 `json:"results,omitempty"` // path of the summary in container results
 	Work         string                 `json:"-"`                 // folder of the work files
+	Due          time.Time              `json:"-"`                 // when its stage or plan message should act; zero if none is on its way
 	Ask          json.RawMessage        `json:"ask,omitempty"`     // what a held file asks for
+	Approval     *Approval              `json:"approval,omitempty"`
 	// Expected is when it will have ended and why not earlier, while guests are open.
 	Expected *forecast.Expectation `json:"expected,omitempty"`
+}
+
+// Approval says that a person let a file pass that has more guests than its source's policy allows.
+type Approval struct {
+	Guests int       `json:"guests"`
+	By     string    `json:"by,omitempty"` // as the operator's machine said; nobody has checked it
+	Reason string    `json:"reason,omitempty"`
+	At     time.Time `json:"at"`
 }
 
 // Settled reports whether nothing will move without a person: the results are written, or the import is held.
@@ -88,7 +98,7 @@ func Find(ctx context.Context, l Ledger, prefix string) (Import, error) {
 	}
 	switch len(hits) {
 	case 0:
-		return Import{}, &message.Failure{Code: "import.unknown", Text: fmt.Sprintf("No import has an id that begins with %q. \"guestlist status\" lists them.", prefix)}
+		return Import{}, &message.Failure{Code: "import.unknown", Text: fmt.Sprintf("No import has an id that begins with %q. \"guestlist status\" lists them; 90 days after its end one is removed.", prefix)}
 	case 1:
 		v, err := view(ctx, l, hits[0])
 		if err != nil {
@@ -122,8 +132,14 @@ func expect(ctx context.Context, l Ledger, all []Import) error {
 func view(ctx context.Context, l Ledger, i ledger.Import) (Import, error) {
 	v := Import{ID: i.ID, Source: i.Source, File: i.Path, Received: i.Created, Finished: i.Finished, State: stateOf(i), Code: i.Code,
 		Text: i.Text, Rows: i.Rows, RowsRejected: i.RowsRejected, Guests: i.GuestsPlanned, Revision: i.Revision, Reported: i.Reported, Results: i.Results, Work: i.Work()}
+	if i.State == ledger.Staging || i.State == ledger.Planning {
+		v.Due = i.Phase().Due
+	}
 	if i.State == ledger.Held && i.Ask != "" {
 		v.Ask = json.RawMessage(i.Ask)
+	}
+	if a := i.Approval; a.Guests > 0 {
+		v.Approval = &Approval{a.Guests, a.By, a.Reason, a.At}
 	}
 	if i.Plan.Generation == 0 {
 		return v, nil // nothing planned: no entries to count

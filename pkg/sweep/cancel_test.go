@@ -127,3 +127,48 @@ func TestCancelKeepsAMailThatWent(t *testing.T) {
 		t.Errorf("the mailed guest ended as %s", got)
 	}
 }
+
+// TestCancelErasesRedeemLinks: no mail will carry them. A guest whom somebody works on is left to the next sweep.
+func TestCancelErasesRedeemLinks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var entries []ledger.Entry
+	for n := range 2 {
+		e := guest(n, ended(ledger.Done))
+		e.Notify = sent(w.now)
+		entries = append(entries, e)
+		g, err := w.ledger.Claim(t.Context(), e.Guest, "worker", time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.UserID, g.Invite, g.InvitedBy, g.RedeemURL = e.UserID, ledger.Invited, "a", "https://redeem.example/"
+		if n == 0 {
+			g.Holder = ""
+		}
+		if _, err := w.ledger.SaveGuest(t.Context(), g); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.imports(ledger.Import{ID: "a", State: ledger.Running}, entries...)
+	w.cancel("a")
+	kept := func() (n int) {
+		for g := range 2 {
+			row, err := w.ledger.Guest(t.Context(), guestOf(g))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if row.RedeemURL != "" {
+				n++
+			}
+		}
+		return n
+	}
+	w.run()
+	if n := kept(); n != 1 || w.entry("a", 0).Notify.Outcome != ledger.Cancelled || w.entry("a", 1).Ended() {
+		t.Errorf("%d links kept, want that of the guest who is worked on; %+v", n, w.entry("a", 1).Notify)
+	}
+	w.later(2 * time.Minute)
+	if n := kept(); n != 0 || !w.entry("a", 1).Ended() {
+		t.Errorf("%d links kept when the lease had run out", n)
+	}
+}

@@ -2,6 +2,7 @@ package sweep
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"time"
@@ -11,13 +12,28 @@ import (
 )
 
 // cancel ends everything that is open. A mail that went, and of which only the record or the copy is missing, went: its step
-// ends as done.
+// ends as done. The redeem link of one that will not go is erased first. A guest that somebody works on is left to the next
+// sweep.
 func (s *Sweep) cancel(ctx context.Context, i ledger.Import, now time.Time) error {
+	left := func(err error) bool {
+		slog.WarnContext(ctx, "a cancelled guest is left to the next sweep", slog.String("error", err.Error()))
+		return false
+	}
 	return s.end(ctx, i, func(e *ledger.Entry) bool {
+		if e.Invite.State == ledger.Planned || e.Notify.State == ledger.Ended {
+			return true
+		}
+		if went, err := s.mailed(ctx, e); err != nil || went {
+			return err == nil || left(err)
+		}
+		if err := ledger.EraseLink(ctx, s.Ledger, e.Guest, rand.Text(), eraseLease); err != nil {
+			return left(err)
+		}
+		return true
+	}, func(e *ledger.Entry) bool {
 		went, err := s.mailed(ctx, e)
 		if err != nil {
-			slog.WarnContext(ctx, "a cancelled guest is left to the next sweep", slog.String("error", err.Error()))
-			return false
+			return left(err)
 		}
 		if went {
 			e.Notify.End(ledger.Done, now)
@@ -26,6 +42,9 @@ func (s *Sweep) cancel(ctx context.Context, i ledger.Import, now time.Time) erro
 		return true
 	})
 }
+
+// eraseLease is more than two writes to the ledger take.
+const eraseLease = time.Minute
 
 // mailed reports whether the guest has the mail that the entry's open step was to send.
 func (s *Sweep) mailed(ctx context.Context, e *ledger.Entry) (bool, error) {
@@ -39,15 +58,16 @@ func (s *Sweep) mailed(ctx context.Context, e *ledger.Entry) (bool, error) {
 	return g.Mail == ledger.MailSent && g.MailedBy == e.Import, err
 }
 
-// end changes the open entries of an import; change says whether it changed one.
-func (s *Sweep) end(ctx context.Context, i ledger.Import, change func(*ledger.Entry) bool) error {
+// end changes the open entries of an import. ready is asked first, once each, whether it may be changed now; change says
+// whether it changed one.
+func (s *Sweep) end(ctx context.Context, i ledger.Import, ready, change func(*ledger.Entry) bool) error {
 	for part := range ledger.Parts {
 		var open []string
 		for e, err := range s.Ledger.ListEntries(ctx, i.ID, part, "") {
 			if err != nil {
 				return err
 			}
-			if !e.Ended() {
+			if !e.Ended() && ready(&e) {
 				open = append(open, e.Guest)
 			}
 		}
@@ -111,5 +131,38 @@ func (s *Sweep) resend(ctx context.Context, i ledger.Import, guests []string, li
 		out = append(out, i.Messages(&e, func(st *ledger.Step) bool { return st.State == ledger.Sent && st.Due.Equal(now) })...)
 	}
 	slog.WarnContext(ctx, "messages lost; sent again", slog.String("import_id", i.ID), slog.Int("count", len(out)))
-	return s.Bus.Send(ctx, out...)
+	if err := s.Bus.Send(ctx, out...); err != nil {
+		return errors.Join(err, s.unsent(ctx, i, changed, func(*ledger.Entry) time.Time { return now }))
+	}
+	return nil
+}
+
+// unsentTime limits what is noted after a send has failed, perhaps because the sweep's own time is over.
+const unsentTime = 20 * time.Second
+
+// overdue is a due time that makes the next sweep send.
+func (s *Sweep) overdue(now time.Time) time.Time { return now.Add(-s.StaleAfter - time.Second) }
+
+// unsent makes what was marked as sent and refused by the broker overdue again, so that the next sweep sends it: taken for
+// sent it would wait for StaleAfter once more, long after the broker is back. at is the due time that was marked.
+func (s *Sweep) unsent(ctx context.Context, i ledger.Import, changed []ledger.Entry, at func(*ledger.Entry) time.Time) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unsentTime)
+	defer cancel()
+	var guests []string
+	for _, e := range changed {
+		guests = append(guests, e.Guest)
+	}
+	_, err := s.Ledger.UpdateEntries(ctx, i.ID, guests, func(e *ledger.Entry) error {
+		marked, any := at(e), false
+		for _, step := range e.Steps() {
+			if step.State == ledger.Sent && step.Due.Equal(marked) {
+				step.Due, any = s.overdue(marked), true
+			}
+		}
+		if !any {
+			return ledger.ErrUnchanged
+		}
+		return nil
+	})
+	return err
 }

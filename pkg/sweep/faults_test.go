@@ -59,8 +59,9 @@ func TestTidyIsCalledEachTimeAndItsErrorIsTold(t *testing.T) {
 	}
 }
 
-// TestRefusedMessagesAreSentByALaterSweep: the entry was raised, the message was not sent.
-func TestRefusedMessagesAreSentByALaterSweep(t *testing.T) {
+// TestRefusedMessagesAreSentByTheNextSweep: the entry was raised, the message was not sent. A broker that is away for an hour
+// must not cost half an hour more.
+func TestRefusedMessagesAreSentByTheNextSweep(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.imports(ledger.Import{ID: "a", State: ledger.Running}, guest(0, sent(w.now)))
@@ -70,10 +71,31 @@ func TestRefusedMessagesAreSentByALaterSweep(t *testing.T) {
 		t.Fatalf("got %v, want the broker's error", err)
 	}
 	w.bus.Refuse(nil)
-	if got := w.run(); got != nil {
-		t.Errorf("sent %+v; it cannot be told from one that was accepted", briefs(got))
-	}
-	if got := w.later(staleAfter + time.Second); len(got) != 1 || got[0].Generation != 3 {
+	if got := w.run(); len(got) != 1 || got[0].Generation != 3 {
 		t.Errorf("sent %+v, want generation 3", briefs(got))
+	}
+	if got := w.run(); got != nil {
+		t.Errorf("sent %+v again", briefs(got))
+	}
+}
+
+// TestRefusedStageAndPlanAreSentByTheNextSweep: the same for the message that moves an import on.
+func TestRefusedStageAndPlanAreSentByTheNextSweep(t *testing.T) {
+	t.Parallel()
+	for _, state := range []ledger.ImportState{ledger.Staging, ledger.Planning} {
+		w := newWorld(t)
+		w.imports(ledger.Import{ID: "a", State: state, Stage: ledger.Phase{Generation: 1, Due: w.now}, Plan: ledger.Phase{Generation: 1, Due: w.now}})
+		w.now = w.now.Add(time.Hour)
+		w.bus.Refuse(errLedger)
+		if err := w.sweep().Run(t.Context()); !errors.Is(err, errLedger) {
+			t.Fatalf("%s: got %v, want the broker's error", state, err)
+		}
+		w.bus.Refuse(nil)
+		if got := w.run(); len(got) != 1 || got[0].Generation != 3 {
+			t.Errorf("%s: sent %+v, want generation 3", state, briefs(got))
+		}
+		if got := w.run(); got != nil {
+			t.Errorf("%s: sent %+v again", state, briefs(got))
+		}
 	}
 }

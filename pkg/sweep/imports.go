@@ -2,6 +2,7 @@ package sweep
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -22,24 +23,45 @@ func (s *Sweep) replan(ctx context.Context, i ledger.Import, now time.Time) erro
 	if err != nil || i.State != ledger.Planning {
 		return err
 	}
-	return s.Bus.Send(ctx, i.Message())
+	return s.move(ctx, i, now)
+}
+
+// move sends the stage or plan message of a phase that was marked as due now. If the broker refuses it, the phase is overdue
+// again, so that the next sweep sends it.
+func (s *Sweep) move(ctx context.Context, i ledger.Import, now time.Time) error {
+	refused := s.Bus.Send(ctx, i.Message())
+	if refused == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unsentTime)
+	defer cancel()
+	_, err := s.Ledger.UpdateImport(ctx, i.ID, func(j *ledger.Import) error {
+		if j.State != i.State || !j.Phase().Due.Equal(now) {
+			return ledger.ErrUnchanged
+		}
+		j.Phase().Due = s.overdue(now)
+		return nil
+	})
+	return errors.Join(refused, err)
 }
 
 // broken ends an import whose plan failed midway: who was sent goes on, who was not ends with the plan's reason, and the
 // results are written when all have ended. A replay plans the rest.
 func (s *Sweep) broken(ctx context.Context, i ledger.Import, now time.Time) error {
 	why := &message.Failure{Code: i.Code, Text: i.Text}
-	err := s.end(ctx, i, func(e *ledger.Entry) bool {
+	end := func() error {
 		if i.Cancelled {
-			e.EndAll(ledger.Cancelled, &cancelled, now)
-		} else if e.Invite.State == ledger.Planned {
-			e.EndAll(ledger.Failed, why, now)
-		} else {
-			return false
+			return s.cancel(ctx, i, now)
 		}
-		return true
-	})
-	if err != nil {
+		return s.end(ctx, i, func(e *ledger.Entry) bool { return e.Invite.State == ledger.Planned }, func(e *ledger.Entry) bool {
+			if e.Invite.State != ledger.Planned {
+				return false
+			}
+			e.EndAll(ledger.Failed, why, now)
+			return true
+		})
+	}
+	if err := end(); err != nil {
 		return err
 	}
 	if err := s.stale(ctx, i, now); err != nil {
@@ -99,5 +121,5 @@ func (s *Sweep) phase(ctx context.Context, i ledger.Import, now time.Time) error
 		return err
 	}
 	slog.WarnContext(ctx, "message lost; sent again", slog.String("import_id", i.ID), slog.String("state", string(state)))
-	return s.Bus.Send(ctx, i.Message())
+	return s.move(ctx, i, now)
 }

@@ -2,6 +2,7 @@ package sweep
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -145,7 +146,8 @@ func (d *drain) reason(ctx context.Context, w *waiter, reason string) error {
 	return d.page(ctx, w, reason, page)
 }
 
-// page resumes the steps of some guests. What is marked and not sent is found by a later sweep.
+// page resumes the steps of some guests. What is marked and not sent is found by the next sweep, or by a later one if this
+// one dies in between.
 func (d *drain) page(ctx context.Context, w *waiter, reason string, guests []string) error {
 	if len(guests) == 0 {
 		return nil
@@ -179,7 +181,10 @@ func (d *drain) page(ctx context.Context, w *waiter, reason string, guests []str
 		}
 	}
 	slog.InfoContext(ctx, "waiting steps sent", slog.String("import_id", w.ID), slog.String("reason", reason), slog.Int("count", len(out)))
-	return d.Bus.Send(ctx, out...)
+	if err := d.Bus.Send(ctx, out...); err != nil {
+		return errors.Join(err, d.unsent(ctx, w.Import, changed, func(e *ledger.Entry) time.Time { return turns[e.Guest].at }))
+	}
+	return nil
 }
 
 // turn is when a guest's steps should act, and which of [ledger.Entry.Steps] they are.

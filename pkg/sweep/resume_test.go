@@ -206,19 +206,8 @@ func TestProbesAreSentWhileItIsOpen(t *testing.T) {
 
 // strict fails the test when a guest is touched.
 type strict struct {
-	ledgerOf
+	ledger.Store
 	t *testing.T
-}
-
-type ledgerOf interface {
-	breaker.Ledger
-	window.Ledger
-	UpdateImport(ctx context.Context, id string, change func(*ledger.Import) error) (ledger.Import, error)
-	ListEntries(ctx context.Context, importID string, part int, after string) iter.Seq2[ledger.Entry, error]
-	UpdateEntries(ctx context.Context, importID string, guests []string, change func(*ledger.Entry) error) ([]ledger.Entry, error)
-	DueBefore(ctx context.Context, importID string, t time.Time) iter.Seq2[string, error]
-	WaitingFor(ctx context.Context, importID, reason string) iter.Seq2[string, error]
-	Guest(ctx context.Context, key string) (ledger.Guest, error)
 }
 
 func (s strict) WaitingFor(_ context.Context, _, reason string) iter.Seq2[string, error] {

@@ -1,6 +1,6 @@
 // Package sweep looks after what messages cannot: work whose message was lost, work that waits, probes of the circuit
-// breaker, imports that an operator cancelled, reports that are due, dead letters that are done with. It runs on a timer, and is, besides planning and replay, the only
-// code that makes messages from the ledger.
+// breaker, imports that an operator cancelled, reports that are due, dead letters that are done with, imports that ended long
+// ago. It runs on a timer, and is, besides planning and replay, the only code that makes messages from the ledger.
 //
 // A sweep may run at any time, also while another one runs: every change is conditional, and a message sent twice ends at
 // its entry.
@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"math/rand/v2"
 	"time"
 
 	"guestlist/pkg/breaker"
@@ -26,12 +27,16 @@ type Ledger interface {
 	Now(ctx context.Context) (time.Time, error)
 	ListImports(ctx context.Context, openOnly bool) iter.Seq2[ledger.Import, error]
 	UpdateImport(ctx context.Context, id string, change func(*ledger.Import) error) (ledger.Import, error)
+	EndedBefore(ctx context.Context, t time.Time) iter.Seq2[ledger.Import, error]
+	DeleteImport(ctx context.Context, i ledger.Import) error
+	PurgeEntries(ctx context.Context, importID string) error
+	Forget(ctx context.Context, target, importID string, guests []string) error
 	ListEntries(ctx context.Context, importID string, part int, after string) iter.Seq2[ledger.Entry, error]
 	UpdateEntries(ctx context.Context, importID string, guests []string, change func(*ledger.Entry) error) ([]ledger.Entry, error)
 	DueBefore(ctx context.Context, importID string, t time.Time) iter.Seq2[string, error]
 	WaitingFor(ctx context.Context, importID, reason string) iter.Seq2[string, error]
 	Tally(ctx context.Context, importID string) (ledger.Tally, error)
-	Guest(ctx context.Context, key string) (ledger.Guest, error)
+	ledger.Guests
 }
 
 // Breaker is the part of the circuit breaker that the sweep uses; see pkg/breaker.
@@ -55,6 +60,8 @@ type Sweep struct {
 	// StaleAfter is how long after its due time a message counts as lost: 30 min, far beyond every delay that a message
 	// may have without telling the ledger.
 	StaleAfter time.Duration
+	// Purge removes imports that ended long ago.
+	Purge Purge
 }
 
 // cancelled is the reason of everything that an operator's cancel ends.
@@ -63,30 +70,68 @@ var cancelled = message.Failure{Code: "import.cancelled", Text: "An operator can
 // batch is how many entries are changed and sent in one go.
 const batch = 40
 
-// Run sweeps every open import and then the dead letters. What goes wrong with one import does not stop the others.
+// many is from how many imports on a sweep may not come to its end: each costs some thirty reads. It then begins anywhere, so
+// that nobody is always the last.
+const many = 200
+
+// Run sweeps every open import, sends what waited, and then looks after the dead letters and what is old. What goes wrong
+// with one import does not stop the others. The imports have half of ctx's time, so that the rest has some too; where that
+// is not enough, the next sweep begins elsewhere.
 func (s *Sweep) Run(ctx context.Context) error {
 	now, err := s.Ledger.Now(ctx)
 	if err != nil {
 		return fmt.Errorf("sweep: %w", err)
 	}
-	var errs []error
-	var imports []ledger.Import
-	for i, err := range s.Ledger.ListImports(ctx, true) {
-		if err != nil {
-			errs = append(errs, fmt.Errorf("list open imports: %w", err))
-			break
-		}
-		if err := s.one(ctx, i, now); err != nil {
-			errs = append(errs, fmt.Errorf("sweep import %s: %w", i.ID, err))
-		}
-		imports = append(imports, i)
-	}
+	imports, errs := s.open(ctx)
+	errs = append(errs, s.each(ctx, imports, now)...)
 	errs = append(errs, s.resume(ctx, imports, now))
 	n, err := s.Tidy(ctx)
 	if n > 0 {
 		slog.InfoContext(ctx, "dead letters completed", slog.Int("count", n))
 	}
-	return errors.Join(append(errs, err)...)
+	return errors.Join(append(errs, err, s.purge(ctx, now))...)
+}
+
+// open lists the open imports.
+func (s *Sweep) open(ctx context.Context) (imports []ledger.Import, errs []error) {
+	for i, err := range s.Ledger.ListImports(ctx, true) {
+		if err != nil {
+			return imports, append(errs, fmt.Errorf("list open imports: %w", err))
+		}
+		imports = append(imports, i)
+	}
+	return imports, nil
+}
+
+// each sweeps imports and returns what went wrong.
+func (s *Sweep) each(ctx context.Context, imports []ledger.Import, now time.Time) []error {
+	whole := ctx
+	if end, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(end)/2)
+		defer cancel()
+	}
+	begin := 0
+	if len(imports) > many {
+		begin = rand.IntN(len(imports))
+	}
+	var errs []error
+	for n := range imports {
+		i := imports[(begin+n)%len(imports)]
+		err := s.one(ctx, i, now)
+		if ctx.Err() != nil && whole.Err() == nil {
+			slog.WarnContext(whole, "not all imports were swept in time; the next sweep begins elsewhere",
+				slog.Int("swept", n), slog.Int("open", len(imports)))
+			break
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("sweep import %s: %w", i.ID, err))
+		}
+		if whole.Err() != nil { // the process ends: the others would say the same
+			break
+		}
+	}
+	return errs
 }
 
 func (s *Sweep) one(ctx context.Context, i ledger.Import, now time.Time) error {

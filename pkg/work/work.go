@@ -140,6 +140,27 @@ func (w *Writer) Abort() {
 	}
 }
 
+// Remove deletes the work files of all readings of an import, and what reports kept beside them. It may be repeated.
+func Remove(ctx context.Context, blobs Blobs, importID string) error {
+	if err := RemoveAll(ctx, blobs, Container, Path(importID, "")); err != nil {
+		return fmt.Errorf("remove the work files of import %s: %w", importID, err)
+	}
+	return nil
+}
+
+// RemoveAll deletes the blobs of a container whose path begins with prefix. It may be repeated.
+func RemoveAll(ctx context.Context, blobs Blobs, container, prefix string) error {
+	for b, err := range blobs.List(ctx, container, prefix) {
+		if err != nil {
+			return err
+		}
+		if err := blobs.Delete(ctx, container, b.Path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Header reads the column names of an import's upload; nil if there are none.
 func Header(ctx context.Context, blobs Blobs, folder string) ([]string, error) {
 	r, _, err := blobs.Open(ctx, Container, Path(folder, headerName), "")

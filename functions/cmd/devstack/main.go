@@ -78,7 +78,13 @@ type options struct {
 	lag, limitWindow                        time.Duration
 	random                                  uint64
 	handlers                                int
+	reach                                   reach
+	data                                    string // folder of Azurite; empty keeps all in memory
 }
+
+// reach changes the connection strings of storage and Service Bus for what runs on the stack; the stack itself keeps the
+// direct ones. Tests put something in between. nil changes nothing.
+type reach func(storage, serviceBus string) (string, string)
 
 func parseOptions(args []string, stderr io.Writer) (options, error) {
 	var o options

@@ -37,6 +37,7 @@ type stack struct {
 	platform *platform
 	aws      *aws // nil without -s3
 	services *connect.Services
+	events   *eventgrid.Watcher
 }
 
 // stackUp starts the stack, does what the options ask for, and stops it.
@@ -136,7 +137,7 @@ func (s *stack) logFile() (io.Writer, error) {
 func (s *stack) logPath() string { return strings.TrimSuffix(s.env, filepath.Ext(s.env)) + ".log" }
 
 func (s *stack) startStorage(ctx context.Context, _ io.Writer) (err error) {
-	if s.azurite, err = azurite.Start(ctx, azurite.Config{Blob: s.port(10000), Queue: s.port(10001), Table: s.port(10002)}); err != nil {
+	if s.azurite, err = azurite.Start(ctx, azurite.Config{Blob: s.port(10000), Queue: s.port(10001), Table: s.port(10002), Dir: s.data}); err != nil {
 		return fmt.Errorf("start storage: %w", err)
 	}
 	s.onClose(func() { s.azurite.Close() })
@@ -193,22 +194,34 @@ func (s *stack) connect(ctx context.Context, _ io.Writer) (err error) {
 	return s.services.Blobs.CreateContainer(ctx, policy.Container(s.source))
 }
 
+// reached returns the connection strings of what runs on the stack.
+func (s *stack) reached() (storage, serviceBus string) {
+	storage, serviceBus = s.azurite.ConnectionString(), s.bus.ConnectionString()
+	if s.reach != nil {
+		return s.reach(storage, serviceBus)
+	}
+	return storage, serviceBus
+}
+
 func (s *stack) startEvents(ctx context.Context, log io.Writer) error {
-	w, err := eventgrid.Start(ctx, eventgrid.Config{Storage: s.azurite.ConnectionString(), ServiceBus: s.bus.ConnectionString(),
+	_, serviceBus := s.reached()
+	w, err := eventgrid.Start(ctx, eventgrid.Config{Storage: s.azurite.ConnectionString(), ServiceBus: serviceBus,
 		Queue: message.Uploads, EmptyFirst: s.emptyFirst, Log: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		return fmt.Errorf("start Event Grid: %w", err)
 	}
+	s.events = w
 	s.onClose(func() { w.Close() })
 	return nil
 }
 
 // settings are the app settings of the handler. Without -careful waits are short, and follow from the directory's lag.
 func (s *stack) settings(getenv func(string) string) map[string]string {
+	storage, serviceBus := s.reached()
 	m := map[string]string{
-		"Storage": s.azurite.ConnectionString(), "ServiceBus": s.bus.ConnectionString(), "GRAPH_ENDPOINT": s.entra.URL(),
+		"Storage": storage, "ServiceBus": serviceBus, "GRAPH_ENDPOINT": s.entra.URL(),
 		"IDENTITY_ENDPOINT": s.entra.IdentityEndpoint(), "IDENTITY_HEADER": s.entra.IdentityHeader(),
-		"AzureWebJobsStorage": s.azurite.ConnectionString(), "FUNCTIONS_WORKER_RUNTIME": "custom",
+		"AzureWebJobsStorage": storage, "FUNCTIONS_WORKER_RUNTIME": "custom",
 		"MAIL_MODE": "own", "MAIL_FROM": "invitations@contoso.example", "MAIL_REPLY_TO": "partners@contoso.example", "MAIL_ORGANIZATION": "Contoso",
 		"MAIL_SMTP": s.mailbox.SMTPAddr(), "MAIL_SMTP_SECURITY": "none", "LOG_KEY": rand.Text(), "SWEEP_SCHEDULE": "0 * * * * *",
 	}
@@ -225,7 +238,7 @@ func (s *stack) settings(getenv func(string) string) map[string]string {
 	if s.limits != "on" {
 		m["WRITE_RATE"] = "max"
 	}
-	for _, name := range []string{"MAIL_MODE", "MAIL_PER_MINUTE", "MAIL_PER_DAY", "STALE_AFTER"} {
+	for _, name := range []string{"MAIL_MODE", "MAIL_PER_MINUTE", "MAIL_PER_DAY", "STALE_AFTER", "PURGE_AFTER"} {
 		if v := getenv(name); v != "" {
 			m[name] = v
 		}

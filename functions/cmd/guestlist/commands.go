@@ -33,7 +33,7 @@ func commands() []command {
 	return []command{
 		statusCommand(), guestCommand(), dropCommand(),
 		sourceAddCommand(), sourceListCommand(), sourceShowCommand(),
-		cancelCommand(),
+		approveCommand(), cancelCommand(),
 		lettersListCommand(), lettersReplayCommand(),
 		breakerShowCommand(), breakerCloseCommand(), rateShowCommand(), rateSetCommand(),
 		doctorCommand(),
@@ -54,9 +54,9 @@ func asksForHelp(args []string) bool {
 
 const aboutSettings = `The services are named as for the Function App: Storage and ServiceBus (connection strings), or
 Storage__blobServiceUri, Storage__tableServiceUri and ServiceBus__fullyQualifiedNamespace, used as
-whoever is signed in with "az login"; only "source add" and "deadletters" need Service Bus. They come
-from the environment, or from the file that -env or GUESTLIST_ENV names; devstack prints where it keeps
-one.
+whoever is signed in with "az login"; only "source add", "approve" and "deadletters" need Service Bus.
+They come from the environment, or from the file that -env or GUESTLIST_ENV names; devstack prints where it
+keeps one.
 `
 
 func overview() string {

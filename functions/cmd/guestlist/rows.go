@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"guestlist/pkg/ledger"
+	"guestlist/pkg/policy"
 	"guestlist/pkg/status"
 )
 
@@ -49,7 +50,12 @@ func next(c *call, d details) {
 	add := func(does, command string) { todo = append(todo, [2]string{command, does}) }
 	switch i := d.Import; {
 	case i.State == string(ledger.Held):
-		if i.Code != "policy.invalid" {
+		switch i.Code {
+		case "policy.invalid":
+		case policy.TooManyGuests:
+			add("let this one file pass", "guestlist approve "+i.ID)
+			add("let every file of the source be as large, and do what this one asks for", "guestlist source add "+i.Source+" -from "+i.ID)
+		default:
 			add("allow exactly what the file asks for", "guestlist source add "+i.Source+" -from "+i.ID)
 		}
 		add("allow what you wrote down", "guestlist source add "+i.Source+" -file POLICY")

@@ -35,6 +35,7 @@ type details struct {
 	Guests   []status.Guest `json:"details"`
 	Rejected []rejected     `json:"rejectedRows"`
 	Files    *files         `json:"files,omitempty"`
+	Late     *status.Late   `json:"late,omitempty"`
 }
 
 // files are the paths of an import's results in container results.
@@ -60,6 +61,9 @@ func showImport(c *call, prefix string, all bool) error {
 		}
 	}
 	if d.Files, err = results(c, i); err != nil {
+		return err
+	}
+	if d.Late, err = status.FindLate(c.ctx, c.services.Ledger, i); err != nil {
 		return err
 	}
 	if c.json {
@@ -149,12 +153,14 @@ func printImport(w io.Writer, d details) {
 	row("Received", i.Received.UTC().Format("2006-01-02 15:04:05Z"))
 	row("State", stateLine(i))
 	row("Why", because(i.Text))
+	row("Approved", approval(i.Approval))
 	if i.State == string(ledger.Held) {
 		row("Rows", fmt.Sprint(i.Rows))
 		printAsk(w, i)
 		return
 	}
 	row("Rows", rowsLine(i))
+	row("Late", late(d.Late))
 	if i.Guests > 0 {
 		row("Guests", fmt.Sprintf("%d, %d of them in the directory, %d open", i.Guests, i.Invited, i.Open))
 		row("Waiting", waiting(i))
@@ -171,6 +177,22 @@ func printImport(w io.Writer, d details) {
 	}
 }
 
+// late says that work waits which the ledger gives no reason for.
+func late(l *status.Late) string {
+	if l == nil {
+		return ""
+	}
+	var what []string
+	if l.File {
+		what = append(what, "the file itself")
+	}
+	if l.Guests > 0 {
+		what = append(what, counted(l.Guests, "guest"))
+	}
+	return fmt.Sprintf("%s should have been worked on more than 15 minutes ago. Nothing is lost: it waits. See whether the Function App runs, "+
+		"what its log says, and whether Service Bus and storage are up (docs/runbooks/outages.md).", strings.Join(what, " and "))
+}
+
 func rowsLine(i status.Import) string {
 	if i.RowsRejected == 0 {
 		return fmt.Sprint(i.Rows)
@@ -180,8 +202,26 @@ func rowsLine(i status.Import) string {
 
 // exact returns an import's reason with commands that can be run as they stand.
 func exact(i status.Import) string {
-	from := fmt.Sprintf("guestlist source add %s -from ", i.Source)
-	return strings.ReplaceAll(i.Text, from+"IMPORT", from+i.ID)
+	text := i.Text
+	for _, command := range []string{fmt.Sprintf("guestlist source add %s -from ", i.Source), "guestlist approve "} {
+		text = strings.ReplaceAll(text, command+"IMPORT", command+i.ID)
+	}
+	return text
+}
+
+// approval says who let a file pass, when and why.
+func approval(a *status.Approval) string {
+	if a == nil {
+		return ""
+	}
+	text := fmt.Sprintf("%s, for %s", day(a.At), counted(a.Guests, "guest"))
+	if a.By != "" {
+		text += ", by " + a.By
+	}
+	if a.Reason != "" {
+		text += ": " + a.Reason
+	}
+	return text
 }
 
 // because returns a reason without the command at its end: for a held file the exact one is printed below.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"guestlist/pkg/bus"
 	"guestlist/pkg/message"
 	"guestlist/pkg/status"
 )
@@ -83,6 +84,10 @@ func explain(err error) string {
 		return f.Code + ": " + strings.ReplaceAll(f.Text, "\n", "; ")
 	}
 	raw := once(status.Clean(err.Error()))
+	if errors.Is(err, bus.ErrRefused) {
+		return fmt.Sprintf("Service Bus takes no messages now: a queue is full, the service is busy, or it cannot be reached. What this command had begun "+
+			"goes on by itself, at the latest half an hour after Service Bus is back; the same command again does no harm. (%s)", raw)
+	}
 	if d, ok := errors.AsType[*net.DNSError](err); ok {
 		return fmt.Sprintf("There is no host %s. Correct the setting that names it. (%s)", d.Name, raw)
 	}

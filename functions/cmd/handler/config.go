@@ -18,6 +18,7 @@ type config struct {
 	lease         time.Duration
 	uncertainWait time.Duration
 	staleAfter    time.Duration
+	purgeAfter    time.Duration
 	assignAfter   time.Duration
 	pace          pace.Settings
 	logKey        []byte
@@ -35,6 +36,7 @@ func readConfig(getenv func(string) string) (config, error) {
 		lease:         s.duration("LEASE", 120*time.Second),
 		uncertainWait: s.duration("UNCERTAIN_WAIT", 15*time.Minute),
 		staleAfter:    s.duration("STALE_AFTER", 30*time.Minute),
+		purgeAfter:    s.duration("PURGE_AFTER", 90*24*time.Hour),
 		assignAfter:   s.duration("ASSIGN_AFTER", 15*time.Second),
 		pace:          s.pace(),
 		logKey:        []byte(getenv("LOG_KEY")),

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"net/mail"
 	"slices"
 	"strings"
@@ -95,7 +96,7 @@ func (s *settings) limit(name string, otherwise int) int {
 func (w wiring) notify() (*notify.Step, error) {
 	t, err := w.transport()
 	return &notify.Step{Ledger: w.Ledger, Transport: w.seam.transport(t), Bus: w.Bus, Sender: w.mail.sender, Pace: w.mail.pace, Holder: crand.Text, Lease: w.lease,
-		Redeem: w.redeem}, err
+		Insist: w.lease * 3 / 8, Redeem: w.redeem}, err
 }
 
 func (w wiring) transport() (notify.Transport, error) {
@@ -103,7 +104,7 @@ func (w wiring) transport() (notify.Transport, error) {
 	case !w.mail.ready():
 		return noTransport{}, nil
 	case w.mail.mailbox != "":
-		return graphMail{w.directory.graph, w.mail.mailbox}, nil
+		return graphMail{w.directory.graph, w.mail.mailbox, w.mail.again}, nil
 	}
 	client, err := smtpmail.New(w.mail.server)
 	return smtpMail{client, w.mail.again}, err
@@ -112,17 +113,20 @@ func (w wiring) transport() (notify.Transport, error) {
 // redeem makes a new redeem link for a guest who is there. It is an invitation to Microsoft Graph, so it waits its turn. What
 // every guest would meet is waited for like a mail server that is away: mails do not stop for the circuit breaker, since
 // most of them ask nothing of Microsoft Graph.
-func (w wiring) redeem(ctx context.Context, e ledger.Entry) (userID, url string, err error) {
+func (w wiring) redeem(ctx context.Context, e ledger.Entry, begin notify.Begin) (userID, url string, err error) {
 	turn, err := w.pacer.Invitation(ctx)
 	if err != nil {
 		return "", "", err
 	}
-	limited, cancel := context.WithTimeout(ctx, w.lease*3/8) // of the call only: whoever has less time than a call may need gets no turn
+	ctx, cancel, err := begin(ctx)
+	if err != nil {
+		return "", "", err
+	}
 	defer cancel()
-	made, err := w.directory.Invite(limited, invite.Invitation{Address: e.Address, DisplayName: e.DisplayName, RedirectURL: e.RedirectURL})
+	made, err := w.directory.Invite(ctx, invite.Invitation{Address: e.Address, DisplayName: e.DisplayName, RedirectURL: e.RedirectURL})
 	turn.Done(ctx, err)
 	if t, is := errors.AsType[*breaker.Trouble](err); is {
-		return "", "", &message.Later{After: 5 * time.Minute, Why: "no redeem link can be made now: " + t.Error(), Budget: mailPatience,
+		return "", "", &message.Later{After: 5 * time.Minute, Why: "no redeem link can be made now: " + t.Error(), Budget: notify.Patience, Class: notify.Class,
 			Spent: &message.Failure{Code: "mail.no-link", Text: "The guest's redeem link was lost, and for a day no new one could be made: " + t.Error() + ". Replay the row when Microsoft Graph takes invitations again."}}
 	}
 	return made.UserID, made.RedeemURL, err
@@ -141,9 +145,6 @@ type smtpMail struct {
 	client *smtpmail.Client
 	again  time.Duration
 }
-
-// mailPatience is how long a mail that is put off is tried: mail servers do so for days; a guest is told sooner by phone.
-const mailPatience = 24 * time.Hour
 
 func (t smtpMail) Send(ctx context.Context, m notify.Mail) error {
 	err := t.client.Send(ctx, smtpmail.Mail(m))
@@ -165,21 +166,32 @@ func (t smtpMail) Send(ctx context.Context, m notify.Mail) error {
 }
 
 func (t smtpMail) later(why, code, text string) error {
-	return &message.Later{After: t.again/2 + rand.N(t.again), Why: why, Budget: mailPatience, Spent: &message.Failure{Code: code, Text: text}}
+	return putOff(t.again, why, code, text)
+}
+
+// putOff offers a mail again after about so long.
+func putOff(again time.Duration, why, code, text string) error {
+	return &message.Later{After: again/2 + rand.N(again), Why: why, Budget: notify.Patience, Class: notify.Class, Spent: &message.Failure{Code: code, Text: text}}
 }
 
 // graphMail sends from a mailbox through Microsoft Graph.
 type graphMail struct {
 	graph   *graph.Client
 	mailbox string
+	again   time.Duration
 }
 
 func (t graphMail) Send(ctx context.Context, m notify.Mail) error {
 	err := t.graph.SendMail(ctx, t.mailbox, graph.Mail(m))
-	if e, ok := errors.AsType[*graph.Error](err); ok && !e.Certain() {
-		return fmt.Errorf("%w: %w", notify.ErrUncertain, err)
+	e, ok := errors.AsType[*graph.Error](err)
+	switch {
+	case !ok || graph.ScopeOf(err) != graph.ScopeOutage:
+		return graph.Verdict(err)
+	case e.Certain() || e.Status == http.StatusServiceUnavailable:
+		return putOff(t.again, "Microsoft Graph cannot be reached to send mails", "mail.unreachable",
+			e.Error()+". Replay the row when Microsoft Graph takes mails again.")
 	}
-	return graph.Verdict(err)
+	return fmt.Errorf("%w: %w", notify.ErrUncertain, err)
 }
 
 var (

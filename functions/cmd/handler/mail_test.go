@@ -3,10 +3,18 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	azpolicy "github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"guestlist/pkg/graph"
 	"guestlist/pkg/local/mailbox"
 	"guestlist/pkg/message"
 	"guestlist/pkg/notify"
@@ -60,4 +68,41 @@ func TestAnswersOfTheMailServerAreVerdicts(t *testing.T) {
 	if f, ok := errors.AsType[*message.Failure](noTransport{}.Send(context.Background(), mail)); !ok || f.Code != "mail.not-configured" {
 		t.Errorf("no transport: %+v", f)
 	}
+}
+
+// TestOutageOfMailsThroughGraph: Microsoft Graph that takes no mails is waited for, in each way that it may be away in which the
+// mail certainly did not go. Where that is unknown it is a failed attempt, a few times.
+func TestOutageOfMailsThroughGraph(t *testing.T) {
+	t.Parallel()
+	mail := notify.Mail{MessageID: "one@contoso.example", From: "c@contoso.example", To: "ana@partner.example", Subject: "Hi", Language: "en", Text: "Hi", HTML: "Hi"}
+	for name, c := range map[string]struct {
+		waits  bool
+		answer func(w http.ResponseWriter, r *http.Request)
+		token  error
+	}{
+		"busy":        {true, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }, nil},
+		"no token":    {true, nil, errors.New("no identity endpoint")},
+		"no answer":   {false, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, nil},
+		"bad gateway": {false, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }, nil},
+	} {
+		srv := httptest.NewServer(http.HandlerFunc(c.answer))
+		t.Cleanup(srv.Close)
+		srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+		client, err := graph.New(graph.Config{Endpoint: srv.URL, Credential: fixedToken{c.token}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = graphMail{client, "c@contoso.example", time.Minute}.Send(t.Context(), mail)
+		later, waits := errors.AsType[*message.Later](err)
+		if waits != c.waits || waits && (later.Budget != 24*time.Hour || later.Spent.Code != "mail.unreachable") || waits == errors.Is(err, notify.ErrUncertain) {
+			t.Errorf("%s: %+v", name, err)
+		}
+	}
+}
+
+// fixedToken gives a token, or an error.
+type fixedToken struct{ err error }
+
+func (f fixedToken) GetToken(context.Context, azpolicy.TokenRequestOptions) (azcore.AccessToken, error) {
+	return azcore.AccessToken{Token: "t", ExpiresOn: time.Now().Add(time.Hour)}, f.err
 }

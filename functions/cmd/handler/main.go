@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -35,11 +36,13 @@ import (
 	"guestlist/pkg/report"
 	"guestlist/pkg/sweep"
 	"guestlist/pkg/window"
+	"guestlist/pkg/work"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	signal.Ignore(syscall.SIGPIPE) // a log that nobody takes any more is no reason to end in the midst of an invitation
 	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
 }
 
@@ -66,46 +69,61 @@ func setUp(ctx context.Context, getenv func(string) string, log *slog.Logger) (h
 	if err != nil {
 		return nil, err
 	}
-	services, err := connect.Open(ctx, getenv)
+	seam, err := newSeams(getenv)
 	if err != nil {
+		return nil, err
+	}
+	services, err := connect.UseClock(getenv, true, seam.now)
+	if err != nil {
+		return nil, err
+	}
+	if err := makeTables(ctx, services.Ledger, log); err != nil {
 		return nil, err
 	}
 	credential, err := connect.Credential(getenv)
 	if err != nil {
 		return nil, err
 	}
-	seam, err := newSeams(getenv)
-	if err != nil {
-		return nil, err
-	}
-	w := wiring{config: c, seam: seam, Ledger: seam.ledger(services.Ledger), Blobs: seam.blobs(services.Blobs), Bus: seam.bus(services.Bus)}
+	w := wiring{config: c, seam: seam, clock: services.Ledger.Clock, Ledger: seam.ledger(services.Ledger), Blobs: seam.blobs(services.Blobs), Bus: seam.bus(services.Bus)}
 	w.breaker, w.pacer = breaker.New(w.Ledger, c.probes), pace.New(w.Ledger, c.pace)
+	w.pacer.Reserve = ledger.Term(c.lease).Act()
 	client, err := graph.New(graph.Config{Endpoint: c.graph, Credential: credential, HTTP: seam.graph(), Seen: watch(w.breaker, w.pacer)})
 	if err != nil {
 		return nil, err
 	}
 	w.directory = directory{graph: client, assigns: c.assigns}
-	return w.handler(log)
+	o, err := w.options(log)
+	if err != nil {
+		return nil, err
+	}
+	h, err := customhandler.New(o)
+	if err != nil {
+		return nil, err
+	}
+	return seam.answers(h), nil
 }
 
-// handler makes the handler of the host's requests.
-func (w wiring) handler(log *slog.Logger) (http.Handler, error) {
+// options are what the host is answered with. Verdicts go by the table server's clock: this machine's may be minutes wrong,
+// and then retries would come at once, or budgets end.
+func (w wiring) options(log *slog.Logger) (customhandler.Options, error) {
+	functions, err := w.functions()
+	return customhandler.Options{
+		Functions: functions, Timers: w.timers(),
+		Sender: w.Bus, DeadLetterer: w.Bus, Log: log, LogKey: w.logKey, Now: w.clock,
+	}, err
+}
+
+// functions are those that a message triggers.
+func (w wiring) functions() ([]customhandler.Function, error) {
 	mails, err := w.notify()
-	if err != nil {
-		return nil, err
-	}
-	h, err := customhandler.New(customhandler.Options{
-		Functions: []customhandler.Function{
-			planupload.New(w.planner()), inviteguest.New(w.breaker.Guard(w.invite())), assignaccess.New(w.breaker.Guard(w.assign())),
-			notifyguest.New(mails), reportimport.New(w.report()),
-		},
-		Timers: []customhandler.Timer{sweepledger.New(w.sweep())},
-		Sender: w.Bus, DeadLetterer: w.Bus, Log: log, LogKey: w.logKey, Now: w.seam.now,
-	})
-	if err != nil {
-		return nil, err
-	}
-	return w.seam.answers(h), nil
+	return []customhandler.Function{
+		planupload.New(w.planner()), inviteguest.New(w.breaker.Guard(w.invite())), assignaccess.New(w.breaker.Guard(w.assign())),
+		notifyguest.New(mails), reportimport.New(w.report()),
+	}, err
+}
+
+func (w wiring) timers() []customhandler.Timer {
+	return []customhandler.Timer{sweepledger.New(w.sweep())}
 }
 
 // broker is all that the handler does with Service Bus.
@@ -119,6 +137,7 @@ type broker interface {
 type wiring struct {
 	config
 	seam      seams
+	clock     func() time.Time // the table server's
 	Ledger    ledger.Store
 	Blobs     blobstore.Store
 	Bus       broker
@@ -143,7 +162,7 @@ func (w wiring) window() *window.Window {
 
 func (w wiring) planner() *plan.Planner {
 	return &plan.Planner{Ledger: w.Ledger, Blobs: w.Blobs, Bus: w.Bus, Directory: w.directory, Window: w.window(), Pace: w.pace,
-		RedirectURL: w.redirect, MailMode: w.mail.mode, Now: w.seam.now}
+		RedirectURL: w.redirect, MailMode: w.mail.mode, Now: w.clock}
 }
 
 func (w wiring) invite() *invite.Step {
@@ -160,5 +179,11 @@ func (w wiring) report() *report.Step { return &report.Step{Ledger: w.Ledger, Bl
 
 func (w wiring) sweep() func(context.Context) error {
 	letters := &replay.Replay{Ledger: w.Ledger, Bus: w.Bus, DeadLetters: w.Bus}
-	return (&sweep.Sweep{Ledger: w.Ledger, Bus: w.Bus, Breaker: w.breaker, Window: w.window(), Tidy: letters.Tidy, StaleAfter: w.staleAfter}).Run
+	return (&sweep.Sweep{Ledger: w.Ledger, Bus: w.Bus, Breaker: w.breaker, Window: w.window(), Tidy: letters.Tidy, StaleAfter: w.staleAfter,
+		Purge: sweep.Purge{After: w.purgeAfter, Files: w.removeFiles, Letters: letters.RemoveAll}}).Run
+}
+
+// removeFiles removes what blob storage keeps of an import; the upload itself is its source's.
+func (w wiring) removeFiles(ctx context.Context, i ledger.Import) error {
+	return errors.Join(work.Remove(ctx, w.Blobs, i.ID), report.Remove(ctx, w.Blobs, i))
 }

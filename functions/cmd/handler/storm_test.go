@@ -42,6 +42,17 @@ type storm struct {
 	ledger *memledger.Store
 	bus    *simtest.Broker
 	pace   pace.Settings
+
+	mu      sync.Mutex
+	network func(*http.Request) (*http.Response, error) // what a request meets on its way to the directory; nil: nothing
+	tokens  error                                       // what the identity endpoint answers instead of a token
+}
+
+// meets changes what requests for the directory, and for tokens, meet.
+func (w *storm) meets(network func(*http.Request) (*http.Response, error), tokens error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.network, w.tokens = network, tokens
 }
 
 // calm is how fast a tenant is worked on that is known.
@@ -113,6 +124,12 @@ func (w *storm) work(f func()) {
 // RoundTrip asks the directory, which takes a moment.
 func (w *storm) RoundTrip(req *http.Request) (*http.Response, error) {
 	time.Sleep(80 * time.Millisecond)
+	w.mu.Lock()
+	network := w.network
+	w.mu.Unlock()
+	if network != nil {
+		return network(req)
+	}
 	in := req.Clone(req.Context())
 	if in.Body == nil {
 		in.Body = http.NoBody
@@ -124,6 +141,12 @@ func (w *storm) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // GetToken asks the directory's identity endpoint.
 func (w *storm) GetToken(ctx context.Context, o azpolicy.TokenRequestOptions) (azcore.AccessToken, error) {
+	w.mu.Lock()
+	refused := w.tokens
+	w.mu.Unlock()
+	if refused != nil {
+		return azcore.AccessToken{}, refused
+	}
 	req := httptest.NewRequestWithContext(ctx, http.MethodGet, "/msi/token?api-version=2019-08-01&resource="+strings.TrimSuffix(o.Scopes[0], "/.default"), nil)
 	req.Header.Set("X-IDENTITY-HEADER", w.entra.IdentityHeader())
 	res := httptest.NewRecorder()
@@ -132,8 +155,11 @@ func (w *storm) GetToken(ctx context.Context, o azpolicy.TokenRequestOptions) (a
 		Token string `json:"access_token"`
 	}
 	err := json.Unmarshal(res.Body.Bytes(), &answer)
-	return azcore.AccessToken{Token: answer.Token, ExpiresOn: time.Now().Add(time.Hour)}, err
+	return azcore.AccessToken{Token: answer.Token, ExpiresOn: time.Now().Add(tokenTime)}, err
 }
+
+// tokenTime is how long a token is good.
+const tokenTime = time.Hour
 
 // plan makes an import of n guests, all with the group, and sends their invitations.
 func (w *storm) plan(n int) {

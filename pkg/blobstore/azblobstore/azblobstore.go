@@ -137,6 +137,8 @@ func fail(what, which string, err error) error {
 		return fmt.Errorf("%s %s: %w", what, which, err)
 	case res.StatusCode == http.StatusNotFound:
 		return fmt.Errorf("%s %s: %w", what, which, blobstore.ErrNotFound)
+	case bloberror.HasCode(err, bloberror.BlobArchived, bloberror.BlobBeingRehydrated):
+		return fmt.Errorf("%s %s: %w", what, which, blobstore.ErrArchived)
 	case res.StatusCode == http.StatusPreconditionFailed:
 		return fmt.Errorf("%s %s: %w", what, which, blobstore.ErrChanged)
 	}

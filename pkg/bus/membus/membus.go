@@ -3,8 +3,8 @@
 // and properties that would go over the wire, so that a field that does not travel is missed.
 //
 // Call [New] with the test's clock, hand the [Bus] to what is tested, and let the test play the host: [Bus.Receive] what
-// is due, [Bus.Complete] or [Bus.Abandon] it, and move the clock to [Bus.Next]. [Bus.Sent] tells what was sent, and
-// [Bus.Refuse] makes the broker fail.
+// is due, [Bus.Complete] or [Bus.Abandon] it, and move the clock to [Bus.Next]. [Bus.Sent] tells what was sent;
+// [Bus.Refuse] makes the broker fail, and [Bus.Full] one queue.
 //
 // It leaves out sessions, topics, time to live and persistence. A Bus may be used by many goroutines.
 package membus
@@ -50,6 +50,7 @@ var (
 type queue struct {
 	items []*item // by sequence
 	dead  []*item
+	full  bool
 	seen  map[string]time.Time // message id to the time it is forgotten
 }
 
@@ -84,9 +85,12 @@ func (b *Bus) Send(ctx context.Context, msgs ...message.Message) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err := b.refused(ctx); err != nil {
-		return fmt.Errorf("send %d messages: %w", len(msgs), err)
+		return fmt.Errorf("send %d messages: %w: %w", len(msgs), bus.ErrRefused, err)
 	}
 	for _, m := range msgs {
+		if b.queue(m.Queue()).full {
+			return fmt.Errorf("send %d messages: %w: queue %s is full", len(msgs), bus.ErrRefused, m.Queue())
+		}
 		m.Attempt = max(1, m.Attempt)
 		if m.First.IsZero() {
 			m.First = b.o.Now()
@@ -109,6 +113,13 @@ func (b *Bus) Sent() []message.Message {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return append([]message.Message(nil), b.sent...)
+}
+
+// Full makes Send refuse messages to a queue, as if its quota were used up, until it is called with false.
+func (b *Bus) Full(queue string, full bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.queue(queue).full = full
 }
 
 // Refuse makes Send, DeadLetter, Browse and Remove return err; nil ends that.

@@ -158,7 +158,7 @@ func (h *hunt) run(ctx context.Context) error {
 
 // receive returns nothing if nothing came for emptyWait.
 func (h *hunt) receive(ctx context.Context) ([]*azservicebus.ReceivedMessage, error) {
-	short, cancel := context.WithTimeout(ctx, callTime)
+	short, cancel := context.WithTimeout(ctx, CallTime)
 	defer cancel()
 	idle := time.AfterFunc(emptyWait, cancel)
 	defer idle.Stop()

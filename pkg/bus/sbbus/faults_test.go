@@ -128,6 +128,23 @@ func TestAQueueThatIsMissingIsNamed(t *testing.T) {
 	}
 }
 
+func TestABatchThatIsRefusedIsAnError(t *testing.T) {
+	t.Parallel()
+	srv := serve(t, 0)
+	b := connect(t, srv)
+	if err := b.Send(t.Context(), invitation(0), invitation(1)); err != nil { // opens the link
+		t.Fatal(err)
+	}
+	if err := srv.SetFaults(1, servicebus.Fault{Kind: servicebus.ServerBusy, Queue: message.Invitations}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond) // the SDK tries again for longer
+	defer cancel()
+	if err := b.Send(ctx, invitation(2), invitation(3)); err == nil {
+		t.Error("Send of a batch that the broker refused succeeded")
+	}
+}
+
 func TestALongDescriptionIsCutBetweenCharacters(t *testing.T) {
 	t.Parallel()
 	srv := serve(t, 0)

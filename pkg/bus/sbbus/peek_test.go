@@ -40,6 +40,28 @@ func TestDepthsCountWhatIsThere(t *testing.T) {
 	}
 }
 
+// TestMessagesAreScheduledByTheClockOfTheirTimes: this process's clock is an hour slow, so that what is past would seem to
+// lie ahead.
+func TestMessagesAreScheduledByTheClockOfTheirTimes(t *testing.T) {
+	t.Parallel()
+	srv := serve(t, 0)
+	b, h := connect(t, srv), newHost(t, srv)
+	now := time.Now().Add(time.Hour)
+	b.Now = func() time.Time { return now }
+	past, ahead := invitation(1), invitation(2)
+	past.At, ahead.At = now.Add(-time.Minute), now.Add(time.Minute)
+	if err := b.Send(t.Context(), past, ahead); err != nil {
+		t.Fatal(err)
+	}
+	got, err := b.Depths(t.Context(), 10, message.Invitations)
+	if d := cmp.Diff([]bus.Depth{{Queue: message.Invitations, Active: 1, Scheduled: 1}}, got); d != "" || err != nil {
+		t.Errorf("depths (-want +got), %v:\n%s", err, d)
+	}
+	if d := h.receive(t, message.Invitations); !d.Message.First.Equal(now) {
+		t.Errorf("first sent at %s, want %s", d.Message.First, now)
+	}
+}
+
 // TestALongDeadLetterQueueIsSearchedToItsEnd has more dead letters than one request returns.
 func TestALongDeadLetterQueueIsSearchedToItsEnd(t *testing.T) {
 	t.Parallel()

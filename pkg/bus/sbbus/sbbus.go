@@ -21,12 +21,16 @@ import (
 	"guestlist/pkg/bus"
 )
 
-// callTime limits one call to the service. It is half of the shortest lock, so that a handler learns of a dead connection
+// CallTime limits one call to the service. It is half of the shortest lock, so that a handler learns of a dead connection
 // while its message is still its own.
-const callTime = 30 * time.Second
+const CallTime = 30 * time.Second
 
 // Bus implements bus.Sender, bus.DeadLetterer and bus.DeadLetters.
 type Bus struct {
+	// Now is the clock that tells which messages are to be scheduled, and when they were first sent. It must be the clock by
+	// which their times were set. FromConnectionString and FromCredential set time.Now; set another before the first call.
+	Now func() time.Time
+
 	client    *azservicebus.Client
 	senders   links[*azservicebus.Sender]
 	receivers links[*azservicebus.Receiver]
@@ -64,7 +68,7 @@ func options() *azservicebus.ClientOptions {
 }
 
 func newBus(client *azservicebus.Client) *Bus {
-	b := &Bus{client: client}
+	b := &Bus{Now: time.Now, client: client}
 	b.senders.open = func(queue string) (*azservicebus.Sender, error) { return client.NewSender(queue, nil) }
 	b.receivers.open = func(queue string) (*azservicebus.Receiver, error) {
 		return client.NewReceiverForQueue(queue, nil)
@@ -80,9 +84,9 @@ func (b *Bus) Close(ctx context.Context) error {
 	return nil
 }
 
-// limited runs one call to the service within callTime.
+// limited runs one call to the service within CallTime.
 func limited(ctx context.Context, call func(context.Context) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, callTime, errors.New("no answer from Service Bus within 30 s"))
+	ctx, cancel := context.WithTimeoutCause(ctx, CallTime, errors.New("no answer from Service Bus within 30 s"))
 	defer cancel()
 	err := call(ctx)
 	if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) {

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 	"golang.org/x/sync/errgroup"
 
+	"guestlist/pkg/bus"
 	"guestlist/pkg/message"
 )
 
@@ -26,20 +28,32 @@ type batchKey struct {
 // Send implements bus.Sender. Messages are scheduled by their own property, not over the management link, so that one
 // call carries whole batches and an answer that got lost leaves nothing half-made.
 func (b *Bus) Send(ctx context.Context, msgs ...message.Message) error {
-	order, groups := group(msgs, time.Now())
+	order, groups := group(msgs, b.Now())
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallelSends)
 	for _, key := range order {
 		g.Go(func() error {
 			err := b.senders.use(ctx, key.queue, func(s *azservicebus.Sender) error { return sendAll(ctx, s, groups[key]) })
-			if err != nil {
+			switch {
+			case errors.Is(err, azservicebus.ErrMessageTooLarge):
 				return fmt.Errorf("send %d messages to %s: %w", len(groups[key]), key.queue, err)
+			case err != nil:
+				return fmt.Errorf("send %d messages to %s: %w: %w", len(groups[key]), key.queue, bus.ErrRefused, tidied{err})
 			}
 			return nil
 		})
 	}
 	return g.Wait()
 }
+
+// tidied is an error of the SDK whose text is that of the service: without the names and braces of a structure.
+type tidied struct{ error }
+
+var structure = regexp.MustCompile(`(?s)\*Error\{Condition: (\S+), Description: (.*?), Info: map\[.*?\]\}`)
+
+func (t tidied) Error() string { return structure.ReplaceAllString(t.error.Error(), "$1, $2") }
+
+func (t tidied) Unwrap() error { return t.error }
 
 func group(msgs []message.Message, now time.Time) ([]batchKey, map[batchKey][]*azservicebus.Message) {
 	var order []batchKey

@@ -94,7 +94,12 @@ func (a *actor) Invite(_ context.Context, i invite.Invitation) (invite.Invited, 
 	return invite.Invited{}, gone
 }
 
-func (a *actor) redeem(context.Context, ledger.Entry) (string, string, error) {
+func (a *actor) redeem(ctx context.Context, _ ledger.Entry, begin notify.Begin) (string, string, error) {
+	_, cancel, err := begin(ctx)
+	if err != nil {
+		return "", "", err
+	}
+	defer cancel()
 	o := a.ask("redeem")
 	a.posts++
 	if o.way == lostUndone {

@@ -75,8 +75,6 @@ func (r rules) claimed(s *state, w int8) {
 		me.At, me.Failed = release, true
 	case g.Invite != invited || !g.User:
 		me.At = release
-	case !g.URL:
-		me.At = redeem
 	default:
 		me.At = check
 	}
@@ -153,6 +151,10 @@ func (g *row) invited() {
 func (r rules) check(me *worker) {
 	if me.Mine.Left < least && (!r.shortLease || me.Mine.Left == 0) {
 		me.At, me.Failed = release, true
+		return
+	}
+	if me.Kind == notifying && !me.Mine.URL {
+		me.At = redeem
 		return
 	}
 	me.Before, me.Acting, me.Timer = me.Mine, true, deadline

@@ -8,6 +8,7 @@ var grants = []test{
 	{"OnlyWhatWasGrantedIsKnown", grantedOnly},
 	{"LastGrantCounts", lastGrant},
 	{"ManyGuestsAtOnce", manyGrants},
+	{"OnlyAnImportsOwnGrantsAreForgotten", forgotten},
 }
 
 func grantedBy(t *testing.T, h Harness, target string, guests ...string) map[string]string {
@@ -43,4 +44,26 @@ func manyGrants(t *testing.T, h Harness) {
 	}
 	must(t, h.Store.Grant(t.Context(), "group:1", want))
 	same(t, "granted by", want, grantedBy(t, h, "group:1", keys(240)...))
+}
+
+func forgotten(t *testing.T, h Harness) {
+	by := map[string]string{}
+	for n, guest := range keys(40) {
+		by[guest] = []string{"one", "two"}[n%2]
+	}
+	must(t, h.Store.Grant(t.Context(), "group:1", by))
+	must(t, h.Store.Grant(t.Context(), "group:2", map[string]string{key(0): "one"}))
+	want := map[string]string{}
+	for guest, importID := range by {
+		if importID == "two" || guest == key(2) {
+			want[guest] = importID
+		}
+	}
+	for range 2 {
+		asked := append(keys(50)[:2:2], keys(50)[3:]...) // some of whom it never heard, one left out
+		must(t, h.Store.Forget(t.Context(), "group:1", "one", asked))
+		same(t, "granted by", want, grantedBy(t, h, "group:1", keys(50)...))
+	}
+	same(t, "another target", map[string]string{key(0): "one"}, grantedBy(t, h, "group:2", key(0)))
+	must(t, h.Store.Forget(t.Context(), "group:3", "one", nil))
 }

@@ -34,3 +34,18 @@ func (s *Store) GrantedBy(ctx context.Context, target string, guests []string) (
 	}
 	return by, nil
 }
+
+// Forget implements [ledger.Grants].
+func (s *Store) Forget(ctx context.Context, target, importID string, guests []string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, guest := range guests {
+		if s.grants[target][guest] == importID {
+			delete(s.grants[target], guest)
+		}
+	}
+	return nil
+}

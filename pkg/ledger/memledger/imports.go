@@ -7,6 +7,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"time"
 
 	"guestlist/pkg/ledger"
 )
@@ -81,6 +82,9 @@ func (s *Store) ListImports(ctx context.Context, openOnly bool) iter.Seq2[ledger
 	return func(yield func(ledger.Import, error) bool) {
 		for _, id := range s.importIDs() {
 			i, err := s.Import(ctx, id)
+			if errors.Is(err, ledger.ErrNotFound) {
+				continue // deleted meanwhile
+			}
 			if err != nil {
 				yield(ledger.Import{}, err)
 				return
@@ -93,6 +97,42 @@ func (s *Store) ListImports(ctx context.Context, openOnly bool) iter.Seq2[ledger
 			}
 		}
 	}
+}
+
+// EndedBefore implements [ledger.Imports].
+func (s *Store) EndedBefore(ctx context.Context, t time.Time) iter.Seq2[ledger.Import, error] {
+	return func(yield func(ledger.Import, error) bool) {
+		var ended []ledger.Import
+		for i, err := range s.ListImports(ctx, false) {
+			if err != nil {
+				yield(ledger.Import{}, err)
+				return
+			}
+			if !i.Open() && !i.Finished.IsZero() && i.Finished.Before(t) {
+				ended = append(ended, i)
+			}
+		}
+		slices.SortStableFunc(ended, func(a, b ledger.Import) int { return a.Finished.Compare(b.Finished) })
+		for _, i := range ended {
+			if !yield(i, nil) {
+				return
+			}
+		}
+	}
+}
+
+// DeleteImport implements [ledger.Imports].
+func (s *Store) DeleteImport(ctx context.Context, i ledger.Import) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if stored, ok := s.imports[i.ID]; ok && stored.Version != i.Version {
+		return fmt.Errorf("delete import %s: %w", i.ID, ledger.ErrConflict)
+	}
+	delete(s.imports, i.ID)
+	return nil
 }
 
 func (s *Store) importIDs() []string {
@@ -110,6 +150,7 @@ func (s *Store) putImport(i ledger.Import) ledger.Import {
 // normal returns i with its times as a table would return them.
 func normal(i ledger.Import) ledger.Import {
 	i.Created, i.Finished, i.Expected = utc(i.Created), utc(i.Finished), utc(i.Expected)
+	i.Approval.At = utc(i.Approval.At)
 	i.Stage.Due, i.Plan.Due, i.ReportDue = utc(i.Stage.Due), utc(i.Plan.Due), utc(i.ReportDue)
 	return i
 }

@@ -76,6 +76,17 @@ func (c *clock) now() time.Time {
 	return c.last
 }
 
+// estimate is now, or the local time before the first answer.
+func (c *clock) estimate() time.Time {
+	c.mu.Lock()
+	asked := !c.at.IsZero()
+	c.mu.Unlock()
+	if asked {
+		return c.now()
+	}
+	return c.local().UTC()
+}
+
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a

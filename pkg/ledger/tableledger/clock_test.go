@@ -71,17 +71,22 @@ func TestClockFollowsAServerThatWasSet(t *testing.T) {
 
 func TestNarrowingDoesNotTurnTheClockBack(t *testing.T) {
 	t.Parallel()
-	w := newWatch(900 * time.Millisecond)
-	w.answer()
-	last := w.clock.now()
-	for range 40 {
-		w.pass(7 * time.Millisecond)
-		w.answer()
-		now := w.clock.now()
-		if now.Before(last) {
-			t.Fatalf("from %s back to %s", last, now)
+	for _, between := range []time.Duration{7 * time.Millisecond, 290 * time.Millisecond, 900 * time.Millisecond} {
+		w := newWatch(0)
+		var last time.Time
+		look := func() {
+			now := w.clock.now()
+			if now.Before(last) {
+				t.Errorf("with %s between answers from %s back to %s", between, last, now)
+			}
+			last = now
 		}
-		last = now
+		for range 40 {
+			w.answer()
+			look()
+			w.pass(between)
+			look()
+		}
 	}
 }
 
@@ -99,5 +104,20 @@ func TestClockIsFreshForAWhileAfterAnAnswer(t *testing.T) {
 	w.pass(2 * time.Second)
 	if w.clock.fresh() {
 		t.Error("fresh for ever")
+	}
+}
+
+func TestEstimateIsLocalUntilTheFirstAnswer(t *testing.T) {
+	t.Parallel()
+	for _, offset := range []time.Duration{10 * time.Minute, -10 * time.Minute} {
+		w := newWatch(offset)
+		if got := w.clock.estimate(); !got.Equal(w.local) {
+			t.Errorf("before the first answer %s, want the local %s", got, w.local)
+		}
+		w.answer()
+		w.pass(time.Hour) // nobody asks for long
+		if wrong := w.clock.estimate().Sub(w.server).Abs(); wrong > 520*time.Millisecond {
+			t.Errorf("offset %s: wrong by %s", offset, wrong)
+		}
 	}
 }

@@ -62,6 +62,40 @@ func withOwnBody(req *http.Request) (*http.Request, error) {
 	return own, req.Body.Close()
 }
 
+// ahead returns the ledger of the test as a service sees it whose clock is so far ahead of this machine's.
+func ahead(t *testing.T, by time.Duration) *tableledger.Store {
+	t.Helper()
+	return through(t, func(req *http.Request) (*http.Response, error) {
+		res, err := http.DefaultTransport.RoundTrip(req)
+		if err == nil {
+			res.Header.Set("Date", time.Now().Add(by).UTC().Format(http.TimeFormat))
+		}
+		return res, err
+	})
+}
+
+func TestLeasesGoByTheServicesClock(t *testing.T) {
+	t.Parallel()
+	const by = 3 * time.Hour
+	s := ahead(t, by)
+	guest := planned(1).Guest
+	g, err := s.Claim(t.Context(), guest, "first", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if wrong := time.Until(g.Until) - by - time.Hour; wrong.Abs() > 10*time.Minute {
+		t.Errorf("a lease of an hour is good for %s more or less", wrong)
+	}
+	if _, err := s.Claim(t.Context(), guest, "second", time.Hour); err == nil {
+		t.Error("a live lease was given away")
+	}
+	now := time.Now()
+	row, err := s.UpdateTenant(t.Context(), func(_ *ledger.Tenant, at time.Time) error { now = at; return ledger.ErrUnchanged })
+	if wrong := time.Until(now) - by; err != nil || wrong.Abs() > 10*time.Minute {
+		t.Errorf("the row of the tenant %+v is changed at a time that is %s wrong, %v", row, wrong, err)
+	}
+}
+
 // losing loses the answer to every second write, after the service has done it.
 func losing(t *testing.T) (*tableledger.Store, *atomic.Int64) {
 	var writes, lost atomic.Int64

@@ -59,6 +59,38 @@ func (s *Store) GrantedBy(ctx context.Context, target string, guests []string) (
 	return by, nil
 }
 
+// Forget implements [ledger.Grants]. A row that another import writes meanwhile stays.
+func (s *Store) Forget(ctx context.Context, target, importID string, guests []string) error {
+	for chunk := range slices.Chunk(guests, maxTerms) {
+		for wait := newBackoff(); ; {
+			err := s.forget(ctx, query{partition: safe(target), keys: chunk, page: maxTerms}, importID)
+			if err == nil {
+				break
+			}
+			if err := wait.after(ctx, err); err != nil {
+				return fmt.Errorf("forget %d grants of %s: %w", len(chunk), target, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Store) forget(ctx context.Context, q query, importID string) error {
+	var actions []aztables.TransactionAction
+	for found, err := range s.grants.list(ctx, q) {
+		if err != nil {
+			return err
+		}
+		if found.one("Import") == importID {
+			actions = append(actions, removeIf(newRow(q.partition, found.one("RowKey")).done(), found.etag()))
+		}
+	}
+	if len(actions) == 0 {
+		return nil
+	}
+	return s.grants.submit(ctx, actions)
+}
+
 // among is the filter for rows with one of some keys.
 func among(keys []string) string {
 	terms := make([]string, len(keys))

@@ -110,7 +110,8 @@ func encodeGuest(g ledger.Guest, version string) []byte {
 		put("UserID", g.UserID).
 		put("Invite", string(g.Invite)).putTime("Since", g.Since).put("Mode", g.Mode).put("InvitedBy", g.InvitedBy).
 		putTime("Confirmed", g.Confirmed).
-		put("Mail", string(g.Mail)).put("MailID", g.MailID).put("MailedBy", g.MailedBy).putCount("MailRepeats", g.MailRepeats).put("RedeemURL", g.RedeemURL).
+		put("Mail", string(g.Mail)).put("MailID", g.MailID).put("MailedBy", g.MailedBy).putCount("MailRepeats", g.MailRepeats).
+		put("Copy", string(g.Copy)).put("RedeemURL", g.RedeemURL).
 		put("Holder", g.Holder).putTime("Until", g.Until).
 		done()
 }
@@ -120,7 +121,7 @@ func decodeGuest(key string, r stored) (ledger.Guest, error) {
 		Key: key, UserID: r.text("UserID"),
 		Invite: ledger.InviteState(r.text("Invite")), Mode: r.text("Mode"), InvitedBy: r.text("InvitedBy"),
 		Mail: ledger.MailState(r.text("Mail")), MailID: r.text("MailID"), MailedBy: r.text("MailedBy"),
-		RedeemURL: r.text("RedeemURL"), Holder: r.text("Holder"), Version: string(r.etag()),
+		Copy: ledger.MailState(r.text("Copy")), RedeemURL: r.text("RedeemURL"), Holder: r.text("Holder"), Version: string(r.etag()),
 	}
 	var errs [4]error
 	g.Since, errs[0] = r.time("Since")

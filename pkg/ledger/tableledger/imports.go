@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
@@ -91,6 +93,7 @@ func (s *Store) UpdateImport(ctx context.Context, id string, change func(*ledger
 // writeImport writes an import in place of old, or a new one if old is nil, with the row that marks it as open; errLost.
 func (s *Store) writeImport(ctx context.Context, i ledger.Import, old *ledger.Import, etag azcore.ETag) (ledger.Import, error) {
 	i.Created, i.Finished, i.Expected = utc(i.Created), utc(i.Finished), utc(i.Expected)
+	i.Approval.At = utc(i.Approval.At)
 	i.Stage.Due, i.Plan.Due, i.ReportDue = utc(i.Stage.Due), utc(i.Plan.Due), utc(i.ReportDue)
 	i.Version = newVersion()
 	if err := ledger.CheckImport(i); err != nil {
@@ -104,12 +107,15 @@ func (s *Store) writeImport(ctx context.Context, i ledger.Import, old *ledger.Im
 	if old != nil {
 		actions[0] = replace(row, etag)
 	}
-	wasOpen, mark := old != nil && old.Open(), newRow(importPartition, "o|"+safe(i.ID)).done()
-	switch {
-	case i.Open() && !wasOpen:
-		actions = append(actions, add(mark))
-	case wasOpen && !i.Open():
-		actions = append(actions, remove(mark))
+	was, is := "", markOf(i)
+	if old != nil {
+		was = markOf(*old)
+	}
+	if was != is && was != "" {
+		actions = append(actions, remove(newRow(importPartition, was).done()))
+	}
+	if was != is && is != "" {
+		actions = append(actions, add(newRow(importPartition, is).done()))
 	}
 	err = s.imports.submit(ctx, actions)
 	if errors.Is(err, errLost) {
@@ -120,6 +126,22 @@ func (s *Store) writeImport(ctx context.Context, i ledger.Import, old *ledger.Im
 	}
 	return i, refused("import "+i.ID, err)
 }
+
+// markOf returns the key of the row by which an import is found: among the open ones, or by the time when it finished.
+func markOf(i ledger.Import) string {
+	switch {
+	case i.Open():
+		return openMark + safe(i.ID)
+	case i.Finished.IsZero():
+		return ""
+	}
+	return endedMark(i.Finished) + "|" + safe(i.ID)
+}
+
+const openMark = "o|"
+
+// endedMark sorts like its time; see dueRow.
+func endedMark(t time.Time) string { return fmt.Sprintf("f|%019d", max(0, t.UnixNano())) }
 
 // ListImports implements [ledger.Imports].
 func (s *Store) ListImports(ctx context.Context, openOnly bool) iter.Seq2[ledger.Import, error] {
@@ -140,23 +162,60 @@ func (s *Store) ListImports(ctx context.Context, openOnly bool) iter.Seq2[ledger
 }
 
 func (s *Store) openImports(ctx context.Context) iter.Seq2[ledger.Import, error] {
+	return s.marked(ctx, openMark, "o}", ledger.Import.Open) // } follows |
+}
+
+// EndedBefore implements [ledger.Imports].
+func (s *Store) EndedBefore(ctx context.Context, t time.Time) iter.Seq2[ledger.Import, error] {
+	return s.marked(ctx, "f|", endedMark(t), func(i ledger.Import) bool {
+		return !i.Open() && !i.Finished.IsZero() && i.Finished.Before(t)
+	})
+}
+
+// marked yields the imports that a range of marks leads to, as far as they still are what the marks say.
+func (s *Store) marked(ctx context.Context, from, to string, still func(ledger.Import) bool) iter.Seq2[ledger.Import, error] {
 	return func(yield func(ledger.Import, error) bool) {
-		marks := query{partition: importPartition, from: "o|", to: "o}", columns: "RowKey", page: 1000}
-		for mark, err := range s.imports.list(ctx, marks) {
+		for mark, err := range s.imports.list(ctx, query{partition: importPartition, from: from, to: to, columns: "RowKey", page: 1000}) {
 			var found stored
 			if err == nil {
-				found, err = s.imports.get(ctx, importPartition, "i|"+mark.one("RowKey")[len("o|"):])
+				key := mark.one("RowKey")
+				found, err = s.imports.get(ctx, importPartition, "i|"+key[strings.LastIndexByte(key, '|')+1:])
 			}
 			var i ledger.Import
 			if err == nil {
 				i, err = decodeImport(found)
 			}
-			if err == nil && !i.Open() {
-				continue // closed since the mark was read
+			if err == nil && !still(i) || errors.Is(err, errMissing) {
+				continue // changed since the mark was read
 			}
 			if !yield(i, err) || err != nil {
 				return
 			}
+		}
+	}
+}
+
+// DeleteImport implements [ledger.Imports].
+func (s *Store) DeleteImport(ctx context.Context, i ledger.Import) error {
+	for wait := newBackoff(); ; {
+		found, etag, err := s.readImport(ctx, i.ID)
+		switch {
+		case errors.Is(err, errMissing):
+			return nil
+		case err == nil && found.Version != i.Version:
+			return fmt.Errorf("delete import %s: %w", i.ID, ledger.ErrConflict)
+		case err == nil:
+			actions := []aztables.TransactionAction{removeIf(newRow(importPartition, "i|"+safe(i.ID)).done(), etag)}
+			if mark := markOf(found); mark != "" {
+				actions = append(actions, remove(newRow(importPartition, mark).done()))
+			}
+			err = s.imports.submit(ctx, actions)
+		}
+		if err == nil {
+			return nil
+		}
+		if err := wait.after(ctx, err); err != nil {
+			return fmt.Errorf("delete import %s: %w", i.ID, err)
 		}
 	}
 }

@@ -35,6 +35,18 @@ func (e *tooLarge) Error() string {
 	return fmt.Sprintf("too large for the table service: %s (request %s)", e.code, e.request)
 }
 
+// denied says that the service was there and refused, for a reason that a person has to mend.
+type denied struct{ text string }
+
+func (e *denied) Error() string { return e.text }
+
+// IsAway reports whether an error of [Store.Create] says that the service, or the identity that it asks for, could not be
+// reached or had no time: it may be there again soon. A service that refuses is none.
+func IsAway(err error) bool {
+	_, refused := errors.AsType[*denied](err)
+	return err != nil && !refused
+}
+
 // isTooLarge reports whether the service refused a write for its size.
 func isTooLarge(err error) bool {
 	_, ok := errors.AsType[*tooLarge](err)
@@ -58,7 +70,6 @@ type table struct {
 }
 
 func (t *table) create(ctx context.Context) error {
-	t.mayLack = false
 	_, err := t.client.CreateTable(ctx, nil)
 	if res, ok := errors.AsType[*azcore.ResponseError](err); ok && res.ErrorCode == string(aztables.TableAlreadyExists) {
 		return nil
@@ -117,6 +128,11 @@ func replace(row []byte, etag azcore.ETag) aztables.TransactionAction {
 // remove removes a row whatever its ETag; a row that is missing fails the transaction.
 func remove(row []byte) aztables.TransactionAction {
 	return aztables.TransactionAction{ActionType: aztables.TransactionTypeDelete, Entity: row}
+}
+
+// removeIf removes a row that has an ETag.
+func removeIf(row []byte, etag azcore.ETag) aztables.TransactionAction {
+	return aztables.TransactionAction{ActionType: aztables.TransactionTypeDelete, Entity: row, IfMatch: &etag}
 }
 
 // query says which rows to list: those of a partition from a row key up to, but not including, another; or those with one
@@ -199,7 +215,7 @@ func (t *table) wrap(what string, err error) error {
 		return fmt.Errorf("%s table %s: %w: status %d, %s", what, t.name, errBusy, status, code)
 	}
 	// The SDK's own text is a page, the answer's body included.
-	return fmt.Errorf("%s table %s: %s (status %d, request %s)", what, t.name, code, status, requestOf(res))
+	return &denied{fmt.Sprintf("%s table %s: %s (status %d, request %s)", what, t.name, code, status, requestOf(res))}
 }
 
 // unanswered names the request that got no answer. It leaves out the address, which may hold an access signature.

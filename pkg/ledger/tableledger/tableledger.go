@@ -5,7 +5,7 @@
 // tables:
 //
 //   - guests: a row per person; partition = the first two digits of the key.
-//   - imports: all in one partition; i|<id> is the import, o|<id> is there while it is open.
+//   - imports: all in one partition; i|<id> is the import, o|<id> is there while it is open, f|<finished>|<id> afterwards.
 //   - entries: sixteen partitions per import, <import>-<first digit of the guest key>, each with e|<guest> (the entry),
 //     d|<due>|<guest> and w|<reason>|<guest> (its indexes, empty rows) and c (the tally).
 //   - grants: a partition per target, a row per guest to whom it was granted.
@@ -15,7 +15,7 @@
 // carries a random version, by which a writer whose answer was lost finds out that it has written after all. Updates of
 // one partition from one process share transactions, so that they do not get in each other's way.
 //
-// It leaves out deleting guests and imports, which nobody does.
+// It leaves out deleting guests, which nobody does: their rows are the memory against a second invitation.
 package tableledger
 
 import (
@@ -43,6 +43,8 @@ type Config struct {
 	// Prefix is put before the names of the tables, so that several ledgers can share an account: letters and digits,
 	// beginning with a letter. Usually empty.
 	Prefix string
+	// Now is this process's clock, from which the service's is estimated; nil means time.Now.
+	Now func() time.Time
 	// Client sends the requests; nil takes one that keeps enough connections for all workers of a process.
 	Client *http.Client
 }
@@ -69,7 +71,10 @@ func New(ctx context.Context, c Config) (*Store, error) {
 // Use is New without making tables; it sends nothing. Tables that are missing read as empty, and Storage Table Data Reader
 // is enough for what only reads.
 func Use(c Config) (*Store, error) {
-	s := &Store{clock: newClock(time.Now)}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	s := &Store{clock: newClock(c.Now)}
 	client, err := c.connect(s.clock)
 	if err != nil {
 		return nil, fmt.Errorf("table service: %w", err)
@@ -82,8 +87,14 @@ func Use(c Config) (*Store, error) {
 	return s, nil
 }
 
-// Create makes the tables that are missing. Call it before s is shared.
+// Create makes the tables that are missing; from its first call on, tables that are missing do not read as empty any more.
+// The first call must be before s is shared. It may be repeated if it fails, see [IsAway].
 func (s *Store) Create(ctx context.Context) error {
+	for _, t := range []*table{s.guests, s.imports, s.entries, s.grants, s.tenants} {
+		if t.mayLack {
+			t.mayLack = false
+		}
+	}
 	for _, t := range []*table{s.guests, s.imports, s.entries, s.grants, s.tenants} {
 		if err := t.create(ctx); err != nil {
 			return err
@@ -102,6 +113,11 @@ func (s *Store) Now(ctx context.Context) (time.Time, error) {
 	}
 	return s.clock.now(), nil
 }
+
+// Clock returns the time by the same clock without asking the service: by its last answer, however long ago that was, or by
+// this process's clock if there has been none. It is for times that need not be exact but must not be minutes off, such as
+// when a message comes again.
+func (s *Store) Clock() time.Time { return s.clock.estimate() }
 
 func (c Config) connect(watch policy.Policy) (*aztables.ServiceClient, error) {
 	options := &aztables.ClientOptions{ClientOptions: azcore.ClientOptions{

@@ -63,6 +63,39 @@ func await(t *testing.T, s *tableledger.Store, d time.Duration) {
 	}
 }
 
+// TestProcessesWithWrongClocksShareLeases: one process's clock is ten minutes slow, the other's ten minutes fast. Neither
+// takes over a lease that runs, nor waits for one that has ended; each learns that it lost its own.
+func TestProcessesWithWrongClocksShareLeases(t *testing.T) {
+	t.Parallel()
+	c, ctx := config(t), t.Context()
+	var stores []*tableledger.Store
+	for _, wrong := range []time.Duration{-10 * time.Minute, 10 * time.Minute} {
+		c.Now = func() time.Time { return time.Now().Add(wrong) }
+		stores = append(stores, open(t, c))
+	}
+	for n, holder := range stores {
+		other, key := stores[1-n], message.GuestKey(string(rune('a'+n)))
+		late, err := holder.Claim(ctx, key, "holder", 4*time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		held := &ledger.HeldError{}
+		if _, err := other.Claim(ctx, key, "other", time.Minute); !errors.As(err, &held) || !held.Until.Equal(late.Until) {
+			t.Errorf("store %d: a lease that runs: %v", n, err)
+		}
+		await(t, other, 5*time.Second)
+		if _, err := other.Claim(ctx, key, "other", time.Minute); err != nil {
+			t.Errorf("store %d: a lease that ended: %v", n, err)
+		}
+		if _, err := holder.SaveGuest(ctx, late); !errors.Is(err, ledger.ErrConflict) {
+			t.Errorf("store %d: a write by who lost the lease: %v", n, err)
+		}
+	}
+	if apart := stores[0].Clock().Sub(stores[1].Clock()).Abs(); apart > 2*time.Second {
+		t.Errorf("their times are %s apart", apart)
+	}
+}
+
 func TestDevelopmentStorageIsTheEmulatorOnThisMachine(t *testing.T) {
 	t.Parallel()
 	var asked string

@@ -9,6 +9,7 @@ package connect
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
@@ -41,7 +42,12 @@ func Open(ctx context.Context, getenv func(string) string) (*Services, error) {
 // Use is Open for an operator's command: it makes nothing, so that roles that may only read are enough for what only
 // reads. Without queues the settings of Service Bus are not needed, and Bus is nil.
 func Use(getenv func(string) string, queues bool) (*Services, error) {
-	o := opener{getenv: getenv}
+	return UseClock(getenv, queues, time.Now)
+}
+
+// UseClock is Use in a process whose clock is now.
+func UseClock(getenv func(string) string, queues bool, now func() time.Time) (*Services, error) {
+	o := opener{getenv: getenv, now: now}
 	var s Services
 	if queues {
 		if err := o.bus(&s); err != nil {
@@ -51,11 +57,15 @@ func Use(getenv func(string) string, queues bool) (*Services, error) {
 	if err := o.storage(&s); err != nil {
 		return nil, fmt.Errorf("connect to storage: %w", err)
 	}
+	if s.Bus != nil { // messages go by the clock that steps go by, however wrong this machine's is
+		s.Bus.Now = s.Ledger.Clock
+	}
 	return &s, nil
 }
 
 type opener struct {
 	getenv     func(string) string
+	now        func() time.Time
 	credential azcore.TokenCredential
 }
 
@@ -107,7 +117,7 @@ func (o *opener) bus(s *Services) (err error) {
 
 func (o *opener) storage(s *Services) error {
 	if c := o.getenv("Storage"); c != "" {
-		return s.openStorage(azblobstore.Config{ConnectionString: c}, tableledger.Config{ConnectionString: c})
+		return s.openStorage(azblobstore.Config{ConnectionString: c}, tableledger.Config{ConnectionString: c, Now: o.now})
 	}
 	blobs, tables := o.getenv("Storage__blobServiceUri"), o.getenv("Storage__tableServiceUri")
 	if blobs == "" || tables == "" {
@@ -117,7 +127,7 @@ func (o *opener) storage(s *Services) error {
 	if err != nil {
 		return err
 	}
-	return s.openStorage(azblobstore.Config{Endpoint: blobs, Credential: credential}, tableledger.Config{Endpoint: tables, Credential: credential})
+	return s.openStorage(azblobstore.Config{Endpoint: blobs, Credential: credential}, tableledger.Config{Endpoint: tables, Credential: credential, Now: o.now})
 }
 
 func (s *Services) openStorage(blobs azblobstore.Config, tables tableledger.Config) (err error) {

@@ -1,0 +1,6 @@
+//go:build race
+
+package crashmatrix
+
+// raceDetector says whether this is a race build.
+const raceDetector = true
