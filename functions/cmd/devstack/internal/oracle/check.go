@@ -24,6 +24,7 @@ const (
 	Lost          = "lost"                      // a row without its outcome, a guest without what was asked for
 	TwoUsers      = "users twice"               // two accounts of one person
 	MailsTwice    = "mails by Microsoft twice"  // more than one of them for one person
+	DeadLink      = "mails that lead nowhere"   // their redeem link is missing or dead
 	OwnMails      = "own mails"                 // missing, too many, or repeated without a word
 	Stuck         = "stuck"                     // an import that has not ended
 	MessagesLeft  = "messages left"             // in a queue
@@ -36,7 +37,7 @@ const (
 )
 
 // Checks are all of them, in the order of a table.
-var Checks = []string{Lost, TwoUsers, MailsTwice, OwnMails, Stuck, MessagesLeft, LettersAmiss, LeaseLeft, SecretKept, WrongOutcome, NotAskedFor, WrongAccounts}
+var Checks = []string{Lost, TwoUsers, MailsTwice, OwnMails, DeadLink, Stuck, MessagesLeft, LettersAmiss, LeaseLeft, SecretKept, WrongOutcome, NotAskedFor, WrongAccounts}
 
 // String names everything that helps to find it.
 func (v Violation) String() string {
@@ -55,7 +56,7 @@ func (v Violation) String() string {
 
 // Check returns what is wrong with a world, whatever was imported into it.
 func (w *World) Check() []Violation {
-	return slices.Concat(w.accounts(), w.byMicrosoft(), w.ended(), w.reported(), w.queues(), w.letters(), w.rows(), w.secrets())
+	return slices.Concat(w.accounts(), w.byMicrosoft(), w.ended(), w.reported(), w.queues(), w.letters(), w.rows(), w.secrets(), w.links())
 }
 
 // accounts: nobody has two.
@@ -248,6 +249,14 @@ func (w *World) secrets() (bad []Violation) {
 		if g.Holder != "" && g.Until.After(w.Now) {
 			bad = append(bad, Violation{Check: LeaseLeft, Guest: who, Text: "a lease runs until " + g.Until.String() + " though no message is left"})
 		}
+	}
+	return bad
+}
+
+// links: who is mailed can accept the invitation.
+func (w *World) links() (bad []Violation) {
+	for _, to := range w.DeadLinks {
+		bad = append(bad, Violation{Check: DeadLink, Guest: to, Text: "the redeem link of the last mail is missing, or leads nowhere"})
 	}
 	return bad
 }

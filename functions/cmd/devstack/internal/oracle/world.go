@@ -34,6 +34,7 @@ type World struct {
 	Queues      []servicebus.QueueStats
 	Scheduled   []message.Message // that the queues hold back
 	DeadLetters []bus.DeadLetter
+	DeadLinks   []string // recipients whose last mail leads nowhere
 	Leaks       []string // where a redeem link was found that is for the guest's row and mail only
 }
 
@@ -66,7 +67,7 @@ const manyLetters = 100_000
 
 // Read takes everything down. It needs a system at rest: what changes meanwhile is seen by halves.
 func Read(ctx context.Context, s Sources) (*World, error) {
-	w := &World{Guests: map[string]ledger.Guest{}, Directory: s.Entra.State(), Mails: s.Mailbox.Messages()}
+	w := &World{Guests: map[string]ledger.Guest{}, Directory: s.Entra.State(), Mails: s.Mailbox.Messages(), DeadLinks: deadLinks(s)}
 	var err error
 	if w.Now, err = s.Ledger.Now(ctx); err != nil {
 		return nil, err

@@ -264,6 +264,11 @@ var doctored = []struct {
 		i.Guests[key] = ledger.Guest{Key: key, Mail: ledger.MailSent, RedeemURL: "https://…/redeem?ticket=x"}
 		return r.Address
 	}},
+	{"a mail whose link leads nowhere", oracle.DeadLink, func(i *ideal) string {
+		_, _, r := i.taken(own)
+		i.DeadLinks = []string{r.Address}
+		return r.Address
+	}},
 	{"a redeem link in a file", oracle.SecretKept, func(i *ideal) string {
 		i.Leaks = []string{"results/x.csv"}
 		return ""
