@@ -140,6 +140,9 @@ func (s *soaking) next(rows, kills int) *soak.Round {
 	return soak.NewRound(s.seed+uint64(s.rounds), soak.Settings{Rows: n, Kills: share, Hosts: s.handlers, Faults: s.faults == "on", Skew: s.skew})
 }
 
+// rowsPerKill is how much work there should be for a kill.
+const rowsPerKill = 50
+
 func (s *soaking) run(ctx context.Context) error {
 	s.console.say("soak with -seed %d: repeat it with the same flags", s.seed)
 	s.total.count = map[soak.Kind]int{}
@@ -148,14 +151,20 @@ func (s *soaking) run(ctx context.Context) error {
 		end = time.Now().Add(time.Duration(s.minutes * float64(time.Minute)))
 	}
 	for {
-		rows, kills := s.rows-s.total.rows, s.kills-s.total.kills()
+		rows, kills := s.rows-s.total.rows, max(0, s.kills-s.total.kills())
+		if rows <= 0 && kills > 0 { // some were planned for when all had ended
+			rows = min(s.round, rowsPerKill*kills)
+		}
 		if rows <= 0 || !end.IsZero() && time.Now().After(end) {
 			return nil
 		}
-		if err := s.oneRound(ctx, s.next(rows, max(0, kills)), end); err != nil {
+		if err := s.oneRound(ctx, s.next(rows, kills), end); err != nil {
 			return fmt.Errorf("round %d with seed %d: %w", s.rounds+1, s.seed+uint64(s.rounds), err)
 		}
 		s.rounds++
+		if s.kills-s.total.kills() == kills && s.rows <= s.total.rows {
+			return nil // nothing could be killed
+		}
 	}
 }
 
@@ -182,8 +191,7 @@ func (s *soaking) oneRound(ctx context.Context, plan *soak.Round, end time.Time)
 		s.console.say("round %d, seed %d: %d rows and %d guests as they should be", s.rounds+1, plan.Seed, r.figure.rows, r.figure.guests)
 		return os.Remove(r.stack.logPath())
 	}
-	s.console.say("round %d, seed %d: %d violations; the log is %s; repeat with: -seed %d -rows %d -round %d -kills %d", s.rounds+1, plan.Seed, len(bad),
-		r.stack.logPath(), plan.Seed, plan.Rows(), s.round, plan.Kills())
+	s.console.say("round %d, seed %d: %d violations; the log is %s; repeat the round with: %s", s.rounds+1, plan.Seed, len(bad), r.stack.logPath(), r.again())
 	return nil
 }
 

@@ -59,11 +59,7 @@ func (r *round) up(ctx context.Context) error {
 		return err
 	}
 	defer os.Remove(directory)
-	dedup := r.dedup
-	if dedup == "turns" {
-		dedup = []string{"on", "off"}[r.rounds%2]
-	}
-	o := options{dir: r.staged, seed: directory, source: "soak", env: r.roundEnv(), ports: "auto", faults: r.soaking.soakOptions.faults, limits: "off", dedup: dedup,
+	o := options{dir: r.staged, seed: directory, source: "soak", env: r.roundEnv(), ports: "auto", faults: r.soakOptions.faults, limits: "off", dedup: r.detects(),
 		lag: r.lag, random: r.plan.Seed}
 	r.stack = &stack{options: o, console: r.console}
 	if _, err := r.stack.startServices(ctx); err != nil {
@@ -87,12 +83,26 @@ func (r *round) up(ctx context.Context) error {
 	settings["STALE_AFTER"] = "45s" // the sweep's patience is part of the test, and production's is longer than a round
 	r.fleet = newFleet(ctx, r.handlers, hostOrder{Dir: dir, Log: log, Settings: settings}, r.plan.Skews, r.console)
 	base := entra.Rates{}
-	if r.soaking.soakOptions.faults == "on" {
+	if r.soakOptions.faults == "on" {
 		base = entra.Rates{Before: 0.01, AfterWrite: 0.01, Reset: 0.005} // as the directory's own, which cannot be asked for
 	}
 	r.woe = newAffliction(r.stack, r.fleet, r.plan.Seed, base)
 	r.woe.change(func() {})
 	return nil
+}
+
+// detects says whether this round's queues detect duplicates.
+func (r *round) detects() string {
+	if r.dedup == "turns" {
+		return []string{"on", "off"}[r.rounds%2]
+	}
+	return r.dedup
+}
+
+// again are the flags that plan this round again, as the first of a soak.
+func (r *round) again() string {
+	return fmt.Sprintf("-seed %d -rows %d -round %d -kills %d -handlers %d -faults %s -dedup %s -lag %s -skew %s", r.plan.Seed, r.plan.Rows(), r.plan.Rows(), r.plan.Kills(),
+		r.handlers, r.soakOptions.faults, r.detects(), r.lag, r.skew)
 }
 
 func (r *round) close() {
