@@ -33,7 +33,7 @@ PKGS    ?= ./...
 # More arguments for go test, for example ARGS='-run Lease'.
 ARGS    ?=
 
-.PHONY: help demo demo-s3 run bench-graph test check mutations test-sdk package package-azure package-aws tools conformance chromium s3server needs-go needs-node format vet lint tidy template race vulnerabilities devstack
+.PHONY: help demo demo-s3 run bench-graph soak test check mutations test-sdk package package-azure package-aws tools conformance chromium s3server needs-go needs-node format vet lint tidy template race vulnerabilities devstack
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,11 @@ run: tools devstack ## keep the stack up with the sample directory, or for a fil
 
 bench-graph: tools devstack ## measure writes per guest and pace against the limits, beside scripts (docs/performance.md)
 	@exec $(CACHE)/bin/devstack bench $(ARGS)
+
+soak: tools ## import random files under random kills and faults, judge what is left (ARGS='-rows 50000 -kills 1000', docs/reliability.md)
+	@mkdir -p $(CACHE)/bin
+	@go build -o $(CACHE)/bin/ ./functions/cmd/devstack
+	@exec $(CACHE)/bin/devstack soak $(ARGS)
 
 test: conformance s3server ## run every test, then print the slowest ten
 	@mkdir -p $(CACHE)/bin

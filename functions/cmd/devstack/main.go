@@ -5,6 +5,7 @@
 //	devstack -csv FILE -exit     drop a file, wait for its results, print them, stop
 //	devstack -s3 BINARY …        drop files into a bucket of S3 instead, with the relay in AWS Lambda
 //	devstack servicebus|entra|mailbox   serve one emulator
+//	devstack soak                import random files under random kills and faults, and judge what is left
 //	devstack bench               measure directory writes and throughput, beside scripts
 //
 // With -json, standard output carries JSON lines only: one when the stack is ready, one at the end of -exit.
@@ -43,6 +44,12 @@ const (
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
 	if len(args) > 0 && args[0] == "bench" {
 		return bench(ctx, args[1:], getenv, stdout, stderr)
+	}
+	if len(args) > 0 && args[0] == "soak" {
+		return soakRun(ctx, args[1:], getenv, stdout, stderr)
+	}
+	if len(args) > 0 && args[0] == "host" { // a child of soak
+		return hostProcess(ctx, args[1:], os.Stdin, stdout, stderr)
 	}
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		return emulator(ctx, args, stdout, stderr)

@@ -78,22 +78,28 @@ func (s *stack) port(fixed int) int {
 func (s *stack) address(fixed int) string { return fmt.Sprintf("127.0.0.1:%d", s.port(fixed)) }
 
 func (s *stack) start(ctx context.Context, getenv func(string) string) error {
-	if _, err := os.Stat(filepath.Join(s.dir, "host.json")); err != nil {
-		return fmt.Errorf("%s holds no staged Function App: run \"make package\"", s.dir)
-	}
-	log, err := s.logFile()
+	log, err := s.startServices(ctx)
 	if err != nil {
 		return err
 	}
+	return s.startHosts(ctx, getenv, log)
+}
+
+// startServices starts all but the hosts, and returns what the log is written to.
+func (s *stack) startServices(ctx context.Context) (io.Writer, error) {
+	if _, err := os.Stat(filepath.Join(s.dir, "host.json")); err != nil {
+		return nil, fmt.Errorf("%s holds no staged Function App: run \"make package\"", s.dir)
+	}
+	log, err := s.logFile()
+	if err != nil {
+		return nil, err
+	}
 	for _, start := range []func(context.Context, io.Writer) error{s.startStorage, s.startBus, s.startMailbox, s.startEntra, s.connect, s.startEvents, s.startAWS} {
 		if err := start(ctx, log); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if err := s.writeEnv(); err != nil {
-		return err
-	}
-	return s.startHosts(ctx, getenv, log)
+	return log, s.writeEnv()
 }
 
 // startHosts starts the Functions hosts. Azure runs a timer on one of them only.
@@ -120,13 +126,15 @@ func (s *stack) logFile() (io.Writer, error) {
 	if err := os.MkdirAll(filepath.Dir(s.env), 0o755); err != nil {
 		return nil, err
 	}
-	f, err := os.Create(strings.TrimSuffix(s.env, filepath.Ext(s.env)) + ".log")
+	f, err := os.OpenFile(s.logPath(), os.O_CREATE|os.O_WRONLY|os.O_TRUNC|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	s.onClose(func() { f.Close() })
 	return f, nil
 }
+
+func (s *stack) logPath() string { return strings.TrimSuffix(s.env, filepath.Ext(s.env)) + ".log" }
 
 func (s *stack) startStorage(ctx context.Context, _ io.Writer) (err error) {
 	if s.azurite, err = azurite.Start(ctx, azurite.Config{Blob: s.port(10000), Queue: s.port(10001), Table: s.port(10002), Dir: s.data}); err != nil {

@@ -34,6 +34,9 @@ type Config struct {
 	Listen   string            // address of the admin routes, by default 127.0.0.1:7071
 	Settings map[string]string // app settings. Of the process's environment only PATH, HOME and TMPDIR are inherited
 
+	// PerStart returns more settings for the nth handler that this host starts, from 0: each may have a clock of its own.
+	PerStart func(n int) map[string]string
+
 	// Output gets the handler's standard output, line by line and unchanged. Without it, those lines go to Log.
 	// Standard error always goes to Log, as errors, or as warnings where a line says so.
 	Output io.Writer

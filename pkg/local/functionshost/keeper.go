@@ -25,9 +25,10 @@ const exitRestart = 200
 
 // keeper keeps one handler running.
 type keeper struct {
-	host *Host
-	port int
-	done chan struct{} // closed when the last handler is dead and none will follow
+	host   *Host
+	port   int
+	starts int           // of handlers so far; known to run only
+	done   chan struct{} // closed when the last handler is dead and none will follow
 
 	mu      sync.Mutex
 	current *process
@@ -234,6 +235,10 @@ func (k *keeper) environment() []string {
 		}
 	}
 	maps.Copy(env, k.host.cfg.Settings)
+	if f := k.host.cfg.PerStart; f != nil {
+		maps.Copy(env, f(k.starts))
+	}
+	k.starts++
 	port, id := strconv.Itoa(k.port), newGUID().String()
 	maps.Copy(env, map[string]string{
 		"FUNCTIONS_CUSTOMHANDLER_PORT": port, "FUNCTIONS_HTTPWORKER_PORT": port,

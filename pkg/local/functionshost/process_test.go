@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -39,6 +40,27 @@ func TestHandlerSeesTheHostsEnvironmentAndSettingsOnly(t *testing.T) {
 		name, _, _ := strings.Cut(pair, "=")
 		if name != "PATH" && name != "HOME" && name != "TMPDIR" && strings.Contains("\n"+got, "\n"+name+"=") {
 			t.Errorf("environment has %s of this process", name)
+		}
+	}
+}
+
+func TestEachStartMayHaveSettingsOfItsOwn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, hostJSON, oneTimer)
+	r.settings["WHO"] = "ann"
+	environment := make(chan string, 2)
+	r.onStart = func(_ int, _ http.ResponseWriter, text string) { environment <- text }
+	c := r.config()
+	c.PerStart = func(n int) map[string]string { return map[string]string{"START": strconv.Itoa(n)} }
+	h, err := functionshost.Start(t.Context(), c)
+	r.must(err)
+	t.Cleanup(func() { _ = h.Stop() })
+	for n := range 2 {
+		if got := "\n" + <-environment + "\n"; !strings.Contains(got, "\nSTART="+strconv.Itoa(n)+"\n") || !strings.Contains(got, "\nWHO=ann\n") {
+			t.Errorf("start %d: %s", n, got)
+		}
+		if n == 0 {
+			r.must(syscall.Kill(r.await(functionshost.HandlerReady).PID, syscall.SIGKILL))
 		}
 	}
 }

@@ -176,3 +176,32 @@ func TestWhatIsNotServedIsRefusedByName(t *testing.T) {
 	_, err = f.server.CreateQueue(servicebus.Queue{Name: "s", RequiresSession: true})
 	contains(t, err, `queue "s" asks for sessions: not served by this emulator`)
 }
+
+func TestMessagesAreLookedAtWithoutBeingTouched(t *testing.T) {
+	t.Parallel()
+	f := start(t, servicebus.Queue{})
+	s, err := f.client.NewSender("q", nil)
+	f.must(err)
+	later := time.Now().Add(time.Hour)
+	f.must(s.SendMessage(f.ctx, &azservicebus.Message{Body: []byte("now"), ApplicationProperties: map[string]any{"attempt": int64(2), "source": "x"}}, nil))
+	f.must(s.SendMessage(f.ctx, &azservicebus.Message{Body: []byte("later"), ScheduledEnqueueTime: &later}, nil))
+	f.must(s.SendMessage(f.ctx, &azservicebus.Message{Body: []byte("dead")}, nil))
+	r := f.receiver(nil)
+	first := f.one(r)
+	f.must(r.DeadLetterMessage(f.ctx, f.one(r), nil))
+	all, err := f.server.Messages("q")
+	f.must(err)
+	if len(all) != 2 || string(all[0].Body) != "now" || !all[0].Locked || all[0].Properties["attempt"] != int64(2) || all[0].Properties["source"] != "x" ||
+		string(all[1].Body) != "later" || !all[1].Scheduled || all[1].Locked {
+		t.Errorf("%+v", all)
+	}
+	f.must(r.CompleteMessage(f.ctx, first, nil)) // its lock is as good as before
+	dead, err := f.server.Messages("q/$deadletterqueue")
+	f.must(err)
+	if len(dead) != 1 || string(dead[0].Body) != "dead" {
+		t.Errorf("dead letters: %+v", dead)
+	}
+	if _, err := f.server.Messages("other"); !errors.Is(err, servicebus.ErrQueueNotFound) {
+		t.Errorf("no queue: %v", err)
+	}
+}
