@@ -13,8 +13,9 @@ var sample = map[string]string{
 	"go.mod":        "module sample\n\ngo 1.26\n",
 	"sum/sum.go":    "package sum\n\n// Sum adds.\nfunc Sum(a, b int) int {\n\treturn a + b\n}\n\n// Half halves.\nfunc Half(a int) int { return a / 2 }\n",
 	"sum/s_test.go": "package sum\n\nimport \"testing\"\n\nfunc TestSum(t *testing.T) {\n\tt.Run(\"two and two\", func(t *testing.T) {\n\t\tif Sum(2, 2) != 4 {\n\t\t\tt.Error(\"no\")\n\t\t}\n\t})\n}\n\nfunc TestHalf(t *testing.T) { _ = Half(2) }\n",
-	"cmd/main.go":   "package main\n\nfunc main() { println(answer()) }\n\nfunc answer() int {\n\treturn 42\n}\n",
-	"cmd/m_test.go": "package main\n\nimport \"testing\"\n\nfunc TestAnswer(t *testing.T) {\n\tif answer() != 42 {\n\t\tt.Error(\"no\")\n\t}\n}\n",
+	"cmd/main.go":   "package main\n\nimport \"os\"\n\nfunc main() {\n\tos.Stdout.WriteString(\"42\")\n}\n",
+	// The test builds the program by itself.
+	"cmd/m_test.go": "package main\n\nimport (\n\t\"os/exec\"\n\t\"testing\"\n)\n\nfunc TestAnswer(t *testing.T) {\n\tif out, err := exec.Command(\"go\", \"run\", \".\").Output(); string(out) != \"42\" {\n\t\tt.Error(string(out), err)\n\t}\n}\n",
 	docFile:         "# Doc\n\n" + tableHead + "| old | `x` | `TestOld` |\n\nAfter.\n",
 	listFile: `How to use this list.
 
@@ -32,9 +33,9 @@ The answer is another.
 file: cmd/main.go
 test: ./cmd TestAnswer
 -- old
-	return 42
+	os.Stdout.WriteString("42
 -- new
-	return 41
+	os.Stdout.WriteString("41
 
 == panics
 A sum panics.
