@@ -32,18 +32,23 @@ var declared = map[string][]string{
 	"notifyguest": {"bus.DeadLetter", "bus.Send", "graph.Invite", "graph.SendMail", "host.Answer", "ledger.Claim", "ledger.SaveGuest",
 		"ledger.UpdateBreaker", "ledger.UpdateEntry", "ledger.UpdateMailPace", "ledger.UpdateTenant", "mail.Send"},
 	"reportimport": {"blobs.Create", "bus.DeadLetter", "bus.Send", "host.Answer", "ledger.UpdateImport"},
-	"sweepledger": {"bus.Remove", "bus.Send", "host.Answer", "ledger.UpdateBreaker", "ledger.UpdateEntries", "ledger.UpdateEntry",
-		"ledger.UpdateImport"},
+	"sweepledger": {"blobs.Delete", "bus.Remove", "bus.Send", "host.Answer", "ledger.Claim", "ledger.DeleteImport", "ledger.Forget",
+		"ledger.PurgeEntries", "ledger.SaveGuest", "ledger.UpdateBreaker", "ledger.UpdateEntries", "ledger.UpdateEntry", "ledger.UpdateImport"},
 }
 
 // never are acts that a function could do by the contracts that it is given, and does not.
 var never = map[string][]string{
 	// Given the whole ledger, since it plans all of it; what a guest's steps do is theirs. Work files stay until the purge.
 	"planupload": {"ledger.Claim", "ledger.SaveGuest", "ledger.UpdateEntry", "ledger.PurgeEntries", "ledger.Grant", "ledger.UpdateTenant",
-		"ledger.UpdateMailPace", "blobs.Delete"},
+		"ledger.UpdateMailPace", "ledger.DeleteImport", "ledger.Forget", "blobs.Delete"},
+	// Given all grants; only the purge forgets them.
+	"assignaccess": {"ledger.Forget"},
+	// Given the blobs to remove what is old.
+	"sweepledger": {"blobs.Create"},
 	// Given the whole ledger to read it.
 	"reportimport": {"ledger.Claim", "ledger.SaveGuest", "ledger.CreateImport", "ledger.InsertEntries", "ledger.UpdateEntry", "ledger.UpdateEntries",
-		"ledger.PurgeEntries", "ledger.Grant", "ledger.UpdateTenant", "ledger.UpdateBreaker", "ledger.UpdateMailPace", "blobs.Delete"},
+		"ledger.PurgeEntries", "ledger.Grant", "ledger.UpdateTenant", "ledger.UpdateBreaker", "ledger.UpdateMailPace",
+		"ledger.DeleteImport", "ledger.Forget", "blobs.Delete"},
 }
 
 // contracts are what each function is given to act on, see functions/cmd/handler; the calls to Microsoft Graph, the mails
@@ -55,7 +60,7 @@ var contracts = map[string][]reflect.Type{
 	"notifyguest":  {reflect.TypeFor[notify.Ledger](), reflect.TypeFor[ledger.Breakers](), reflect.TypeFor[ledger.Tenants](), engine, letterer},
 	"reportimport": {reflect.TypeFor[ledger.Store](), reflect.TypeFor[work.Blobs](), engine, letterer},
 	"sweepledger": {reflect.TypeFor[sweep.Ledger](), reflect.TypeFor[breaker.Ledger](), reflect.TypeFor[window.Ledger](), engine,
-		reflect.TypeFor[bus.DeadLetters]()},
+		reflect.TypeFor[bus.DeadLetters](), reflect.TypeFor[work.Blobs]()},
 }
 
 var engine, letterer = reflect.TypeFor[bus.Sender](), reflect.TypeFor[bus.DeadLetterer]()

@@ -186,8 +186,8 @@ func (w *world) entry(e ledger.Entry) error {
 		return err
 	case g.Holder != "":
 		return fmt.Errorf("the row of %s is still held, until %s", e.Address, g.Until)
-	case g.Mail == ledger.MailSent && g.RedeemURL != "":
-		return fmt.Errorf("the row of %s keeps a link though its mail was sent", e.Address)
+	case g.RedeemURL != "":
+		return fmt.Errorf("the row of %s keeps a link that no mail needs any more", e.Address)
 	}
 	return nil
 }

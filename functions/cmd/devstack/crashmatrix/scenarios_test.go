@@ -18,6 +18,7 @@ import (
 	"guestlist/pkg/message"
 	"guestlist/pkg/plan"
 	"guestlist/pkg/replay"
+	"guestlist/pkg/report"
 	"guestlist/pkg/sweep"
 	"guestlist/pkg/window"
 	"guestlist/pkg/work"
@@ -243,6 +244,31 @@ cancelled.csv: cleo@partner.example cancelled import.cancelled`,
 application Timesheets:
 partners.csv: nobody rejected email.invalid`,
 	},
+	{ // a guest who has been invited and waits for the mail, when the import is cancelled
+		name:     "a link that nobody needs",
+		settings: map[string]string{"SWEEP_SCHEDULE": "*/2 * * * * *"},
+		prepare: func(w *world) error {
+			return errors.Join(w.lose("cancelled.csv", header+"rita@partner.example,Rita,,,,,,\n", message.Invite),
+				w.invited("rita@partner.example", ledger.MailNone), w.linked("rita@partner.example"),
+				func() error { _, err := sweep.Cancel(w.ctx, w.services.Ledger, w.imports[0]); return err }())
+		},
+		want: everybody + `group Engineers:
+application Timesheets:
+cancelled.csv: rita@partner.example cancelled import.cancelled`,
+	},
+	{ // an import that ended long ago is removed: entries, grants, files, its dead letter, the row
+		name:     "purge",
+		settings: map[string]string{"SWEEP_SCHEDULE": "*/2 * * * * *", "PURGE_AFTER": "3s"},
+		prepare: func(w *world) error {
+			return w.entra.SetFault(entra.Fault{Operation: "approle", Method: "POST", Status: 400, Message: "no", Count: 99})
+		},
+		drive: func(w *world) error {
+			err := w.drop("partners.csv", header+"dieter@partner.example,Dieter,,,"+application+","+group+",,\n")
+			return errors.Join(err, w.purged())
+		},
+		want: everybody + `group Engineers: dieter@partner.example
+application Timesheets:`,
+	},
 }
 
 var five = []string{"ana", "bea", "cleo", "dora", "eva"}
@@ -313,6 +339,40 @@ func (w *world) invited(address string, mail ledger.MailState) error {
 	}
 	g.Invite, g.Mode, g.InvitedBy, g.Confirmed, g.Mail, g.Holder = ledger.Invited, "own", "earlier", now, mail, ""
 	_, err = w.services.Ledger.SaveGuest(w.ctx, g)
+	return err
+}
+
+// linked gives a guest's row a redeem link.
+func (w *world) linked(address string) error {
+	g, err := w.services.Ledger.Claim(w.ctx, message.GuestKey(address), "earlier", time.Second)
+	if err != nil {
+		return err
+	}
+	g.RedeemURL, g.Holder = "https://login.example/redeem", ""
+	_, err = w.services.Ledger.SaveGuest(w.ctx, g)
+	return err
+}
+
+// purged waits until nothing tells of the first import any more, and looks for files that were left.
+func (w *world) purged() error {
+	id := w.imports[0]
+	err := w.until("the import was there and is gone", func() (bool, error) {
+		n, err := w.recorded()
+		if err != nil || n["sweepledger/ledger.DeleteImport"] == 0 {
+			return false, err
+		}
+		_, err = w.services.Ledger.Import(w.ctx, id)
+		if errors.Is(err, ledger.ErrNotFound) {
+			return true, nil
+		}
+		return false, err
+	})
+	for _, container := range []string{work.Container, report.Container} {
+		for b, bad := range w.services.Blobs.List(w.ctx, container, "") {
+			err = errors.Join(err, bad, fmt.Errorf("%s/%s was left", container, b.Path))
+		}
+	}
+	w.imports = nil
 	return err
 }
 
