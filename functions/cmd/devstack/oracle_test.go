@@ -19,7 +19,7 @@ import (
 func (w *world) oracle(deadLetters int, imports ...status.Import) {
 	w.t.Helper()
 	w.drained(deadLetters)
-	left, err := oracle.Read(w.ctx, w.left())
+	left, err := oracle.Settled(w.ctx, w.left())
 	if err != nil {
 		w.t.Fatal(err)
 	}

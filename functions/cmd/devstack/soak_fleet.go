@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -115,7 +114,8 @@ func (s *slot) run(ctx context.Context) error {
 	cmd.Stdin = bytes.NewReader(order)
 	r, w := io.Pipe()
 	defer w.Close()
-	cmd.Stdout = w
+	var why bytes.Buffer
+	cmd.Stdout, cmd.Stderr = w, &why
 	go s.listen(r)
 	c, err := child.Start(cmd)
 	if err != nil {
@@ -126,8 +126,7 @@ func (s *slot) run(ctx context.Context) error {
 	select {
 	case <-c.Done():
 		if state := c.State(); state.ExitCode() > 0 {
-			notes := strings.Split(c.Notes(), "\n") // the last line says why
-			return fmt.Errorf("ended: %s", notes[len(notes)-1])
+			return fmt.Errorf("ended: %s", bytes.TrimSpace(why.Bytes()))
 		}
 		return nil
 	case <-ctx.Done():

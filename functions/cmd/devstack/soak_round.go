@@ -11,6 +11,7 @@ import (
 	"guestlist/functions/cmd/devstack/internal/oracle"
 	"guestlist/functions/cmd/devstack/internal/soak"
 	"guestlist/pkg/local/entra"
+	"guestlist/pkg/message"
 	"guestlist/pkg/plan"
 )
 
@@ -190,24 +191,29 @@ func (r *round) suffer(ctx context.Context, share float64) {
 	}
 }
 
-// idle reports whether the broker delivers nothing.
+// idle reports whether the broker delivers nothing, and holds back only what belongs to a guest: of that the ledger tells
+// whether it still has something to do. What moves an import, such as a report that found all places taken, is waited for.
 func (r *round) idle() bool {
 	for _, q := range r.stack.bus.Stats() {
-		if q.Active+q.Locked+q.Deferred > 0 {
+		if q.Active+q.Locked+q.Deferred > 0 || q.Scheduled > 0 && (q.Name == message.Uploads || q.Name == message.Reports) {
 			return false
 		}
 	}
 	return true
 }
 
-// verdict looks at what is left when all hosts have ended.
+// verdict looks at what is left. The hosts run on meanwhile: copies that become due must end too.
 func (r *round) verdict(ctx context.Context) ([]oracle.Violation, error) {
 	stuck := r.open()
-	r.fleet.end()
-	w, err := oracle.Read(ctx, r.stack.left())
+	read := oracle.Settled
+	if stuck > 0 { // it has been waited for
+		read = oracle.Read
+	}
+	w, err := read(ctx, r.stack.left())
 	if err != nil {
 		return nil, err
 	}
+	r.fleet.end()
 	imports := map[int]string{}
 	for n, d := range r.drops {
 		imports[n] = d.importID

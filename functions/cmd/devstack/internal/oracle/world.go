@@ -1,5 +1,5 @@
 // Package oracle judges what is left of a run of the whole system: the directory, the mails, the ledger, the queues and the
-// results. [Read] takes everything down, [World.Check] says what must never be, whatever was imported and whatever went
+// results. [Read] takes everything down, [Settled] waits for what is about to end, [World.Check] says what must never be, whatever was imported and whatever went
 // wrong on the way. What a certain file should have led to is for whoever made the file (see package soak).
 package oracle
 
@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"guestlist/pkg/blobstore"
@@ -21,6 +22,7 @@ import (
 	"guestlist/pkg/local/servicebus"
 	"guestlist/pkg/message"
 	"guestlist/pkg/report"
+	"guestlist/pkg/wait"
 	"guestlist/pkg/work"
 )
 
@@ -115,6 +117,29 @@ func (w *World) ReadQueues(ctx context.Context, s Sources) error {
 		w.DeadLetters = append(w.DeadLetters, letters...)
 	}
 	return nil
+}
+
+// settleTime is how long copies of messages that become due while the world is read are waited for, and look how often.
+const (
+	settleTime = 90 * time.Second
+	look       = 100 * time.Millisecond
+)
+
+// Settled is Read for a system whose hosts still run: a copy of a message that becomes due meanwhile must end too.
+func Settled(ctx context.Context, s Sources) (*World, error) {
+	w, err := Read(ctx, s)
+	for start := time.Now(); err == nil && w.busy() && time.Since(start) < settleTime; {
+		if err = wait.For(ctx, look); err == nil {
+			err = w.ReadQueues(ctx, s)
+		}
+	}
+	return w, err
+}
+
+// busy reports whether the queues deliver something, or hold back what moves an import.
+func (w *World) busy() bool {
+	return slices.ContainsFunc(w.Queues, func(q servicebus.QueueStats) bool { return q.Active+q.Locked > 0 }) ||
+		slices.ContainsFunc(w.Scheduled, func(m message.Message) bool { return m.Guest == "" })
 }
 
 func (w *World) read(ctx context.Context, s Sources, i ledger.Import) (Import, error) {
