@@ -25,18 +25,26 @@ type Broker struct {
 }
 
 // NewBroker returns an empty broker. Locks last ten minutes, since nobody renews them.
-func NewBroker() *Broker {
-	return &Broker{Bus: membus.New(membus.Options{Lock: 10 * time.Minute}), bell: make(chan struct{})}
+func NewBroker() *Broker { return NewBrokerWith(membus.Options{Lock: 10 * time.Minute}) }
+
+// NewBrokerWith returns an empty broker with locks and duplicate detection of the test's own choice.
+func NewBrokerWith(o membus.Options) *Broker {
+	return &Broker{Bus: membus.New(o), bell: make(chan struct{})}
 }
 
 // Send implements bus.Sender.
 func (b *Broker) Send(ctx context.Context, msgs ...message.Message) error {
 	err := b.Bus.Send(ctx, msgs...)
+	b.Ring()
+	return err
+}
+
+// Ring has everybody look for messages, after one came by another way than Send.
+func (b *Broker) Ring() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	close(b.bell)
 	b.bell = make(chan struct{})
-	return err
 }
 
 // Serve hands the messages of a function's queue to a handler, as many at a time as the function works on, until ctx ends.

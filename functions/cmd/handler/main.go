@@ -22,7 +22,9 @@ import (
 	"guestlist/functions/reportimport"
 	"guestlist/functions/sweepledger"
 	"guestlist/pkg/assign"
+	"guestlist/pkg/blobstore"
 	"guestlist/pkg/breaker"
+	"guestlist/pkg/bus"
 	"guestlist/pkg/customhandler"
 	"guestlist/pkg/graph"
 	"guestlist/pkg/invite"
@@ -77,28 +79,43 @@ func setUp(ctx context.Context, getenv func(string) string, log *slog.Logger) (h
 	if err != nil {
 		return nil, err
 	}
-	w := wiring{config: c, Services: services, directory: directory{graph: client, assigns: c.assigns}, breaker: b, pacer: pacer}
+	w := wiring{config: c, Ledger: services.Ledger, Blobs: services.Blobs, Bus: services.Bus,
+		directory: directory{graph: client, assigns: c.assigns}, breaker: b, pacer: pacer}
 	mails, err := w.notify()
 	if err != nil {
 		return nil, err
 	}
-	return customhandler.New(customhandler.Options{
-		Functions: []customhandler.Function{
-			planupload.New(w.planner()), inviteguest.New(b.Guard(w.invite())), assignaccess.New(b.Guard(w.assign())), notifyguest.New(mails),
-			reportimport.New(w.report()),
-		},
-		Timers: []customhandler.Timer{sweepledger.New(w.sweep())},
-		Sender: services.Bus, DeadLetterer: services.Bus, Log: log, LogKey: c.logKey,
-	})
+	return customhandler.New(w.options(mails, log))
 }
 
 // wiring makes the steps from what they need.
 type wiring struct {
 	config
-	*connect.Services
+	Ledger    ledger.Store
+	Blobs     blobstore.Store
+	Bus       broker
 	directory directory
 	breaker   *breaker.Breaker
 	pacer     *pace.Pacer
+}
+
+// broker is what the steps ask of Service Bus.
+type broker interface {
+	bus.Sender
+	bus.DeadLetterer
+	bus.DeadLetters
+}
+
+// options are all functions of the handler.
+func (w wiring) options(mails customhandler.Step, log *slog.Logger) customhandler.Options {
+	return customhandler.Options{
+		Functions: []customhandler.Function{
+			planupload.New(w.planner()), inviteguest.New(w.breaker.Guard(w.invite())), assignaccess.New(w.breaker.Guard(w.assign())),
+			notifyguest.New(mails), reportimport.New(w.report()),
+		},
+		Timers: []customhandler.Timer{sweepledger.New(w.sweep())},
+		Sender: w.Bus, DeadLetterer: w.Bus, Log: log, LogKey: w.logKey,
+	}
 }
 
 // gather is how long an assignment waits for others to the same group.
