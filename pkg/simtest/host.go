@@ -22,6 +22,8 @@ type Broker struct {
 	*membus.Bus
 	mu   sync.Mutex
 	bell chan struct{} // closed when something is sent
+
+	again int // deliveries of what was delivered before
 }
 
 // NewBroker returns an empty broker. Locks last ten minutes, since nobody renews them.
@@ -64,11 +66,27 @@ func (b *Broker) Serve(ctx context.Context, h http.Handler, f customhandler.Func
 			b.idle(ctx)
 			continue
 		}
+		b.count(d)
 		wg.Go(func() {
 			defer func() { <-places }()
 			b.deliver(ctx, h, f.Name, d)
 		})
 	}
+}
+
+func (b *Broker) count(d membus.Delivery) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if d.Deliveries > 1 {
+		b.again++
+	}
+}
+
+// Redelivered returns how many deliveries were of a message that had been delivered before.
+func (b *Broker) Redelivered() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.again
 }
 
 // idle waits until something is sent or due, but at least a moment.

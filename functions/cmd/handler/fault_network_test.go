@@ -35,6 +35,8 @@ func newNetwork(s *entra.Server) *network {
 	n := &network{dialled: make(chan net.Conn), closed: make(chan struct{})}
 	directory := s.Handler()
 	n.server = &http.Server{ErrorLog: nil, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n.serving.Add(1)
+		defer n.serving.Done()
 		time.Sleep(80 * time.Millisecond)
 		r.Header.Set("X-IDENTITY-HEADER", s.IdentityHeader())
 		n.mu.Lock()

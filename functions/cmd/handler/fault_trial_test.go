@@ -69,10 +69,16 @@ const (
 	inbox  = "inbox-" + source
 )
 
-// inTrial runs f in an installation of its own.
+// inTrial is try beside other tests.
 func inTrial(t *testing.T, s setup, f func(w *trial)) {
 	t.Helper()
 	t.Parallel()
+	try(t, s, f)
+}
+
+// try runs f in an installation of its own.
+func try(t *testing.T, s setup, f func(w *trial)) {
+	t.Helper()
 	s.entra.Now = time.Now // that of the bubble, in which every request is answered
 	server, err := entra.Serve(s.entra)
 	if err != nil {
