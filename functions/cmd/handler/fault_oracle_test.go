@@ -94,9 +94,7 @@ func (w *trial) results() map[string][]result {
 			w.t.Errorf("import of %s: %+v, %+v", i.Path, i, t)
 			continue
 		}
-		var sum report.Summary
-		w.must(json.Unmarshal([]byte(w.read(report.Container, i.Results)), &sum))
-		n := 0
+		sum, n := w.summary(i.ID), 0
 		for _, count := range sum.Outcomes {
 			n += count
 		}
@@ -106,8 +104,7 @@ func (w *trial) results() map[string][]result {
 		if sum.Result == "" {
 			continue
 		}
-		table, err := csv.NewReader(strings.NewReader(w.read(report.Container, sum.Result))).ReadAll()
-		w.must(err)
+		table := w.table(sum.Result)
 		if len(table) != sum.Rows+1 {
 			w.t.Errorf("%s: %d lines of results for %d rows", i.Path, len(table)-1, sum.Rows)
 		}
@@ -118,6 +115,21 @@ func (w *trial) results() map[string][]result {
 		}
 	}
 	return all
+}
+
+// summary reads the summary of an import's results.
+func (w *trial) summary(id string) (sum report.Summary) {
+	w.t.Helper()
+	w.must(json.Unmarshal([]byte(w.read(report.Container, w.state(id).Results)), &sum))
+	return sum
+}
+
+// table reads a result file.
+func (w *trial) table(path string) [][]string {
+	w.t.Helper()
+	table, err := csv.NewReader(strings.NewReader(w.read(report.Container, path))).ReadAll()
+	w.must(err)
+	return table
 }
 
 // letters returns the reason of each guest's dead letters. Each step that failed has one, or one for each copy of its message
@@ -178,8 +190,13 @@ func (w *trial) granted(addresses []string) {
 		}
 	}
 	var ids []string
-	for _, a := range state.Applications[0].Assignments {
-		ids = append(ids, a.PrincipalID)
+	for _, a := range state.Applications {
+		for _, grant := range a.Assignments {
+			if a.AppID != wiki {
+				w.t.Errorf("%s got %s", address[grant.PrincipalID], a.DisplayName)
+			}
+			ids = append(ids, grant.PrincipalID)
+		}
 	}
 	check("the application", ids)
 	for _, u := range state.Users {
