@@ -92,8 +92,12 @@ type Options struct {
 	// LogKey hides guests in logs, see [Pseudonym]. Without one, a random key serves this process only.
 	LogKey []byte
 
-	// Now is the clock of verdicts; nil means time.Now.
+	// Now is this process's clock; nil means time.Now.
 	Now func() time.Time
+	// Clock is the clock that copies of messages are scheduled by, the same for all processes: a worker whose own is ten
+	// minutes slow would have every copy delivered at once. nil means Now. While it fails, Now counts, corrected by what
+	// Clock said last.
+	Clock func(ctx context.Context) (time.Time, error)
 	// Wait waits for d or until ctx is done, and returns ctx's error then; nil waits by a timer. Tests pass their own.
 	Wait func(ctx context.Context, d time.Duration) error
 }

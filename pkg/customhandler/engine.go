@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"guestlist/pkg/bus"
@@ -23,11 +24,13 @@ type engine struct {
 	log    *slog.Logger
 	logKey []byte
 	now    func() time.Time
+	clock  func(context.Context) (time.Time, error)
+	ahead  atomic.Int64 // how far clock was ahead of now when it was last read
 	wait   func(context.Context, time.Duration) error
 }
 
 func newEngine(o Options) *engine {
-	e := &engine{sender: o.Sender, dead: o.DeadLetterer, log: o.Log, logKey: o.LogKey, now: o.Now, wait: o.Wait}
+	e := &engine{sender: o.Sender, dead: o.DeadLetterer, log: o.Log, logKey: o.LogKey, now: o.Now, clock: o.Clock, wait: o.Wait}
 	if e.log == nil {
 		e.log = slog.Default()
 	}
@@ -41,6 +44,24 @@ func newEngine(o Options) *engine {
 		e.wait = wait.For
 	}
 	return e
+}
+
+// clockTime limits the reading of the clock: a verdict does not wait for it.
+const clockTime = 5 * time.Second
+
+// scheduled is the time by which copies of messages are scheduled.
+func (e *engine) scheduled(ctx context.Context) time.Time {
+	if e.clock == nil {
+		return e.now()
+	}
+	ctx, cancel := context.WithTimeout(ctx, clockTime)
+	defer cancel()
+	now, err := e.clock(ctx)
+	if err != nil {
+		return e.now().Add(time.Duration(e.ahead.Load()))
+	}
+	e.ahead.Store(int64(now.Sub(e.now())))
+	return now
 }
 
 // outcome is how an invocation ends.

@@ -138,7 +138,7 @@ func (w *worker) judge(ctx context.Context, inv Invocation, m message.Message, e
 	if errors.Is(err, message.ErrNever) {
 		return w.fail(ctx, inv, m, message.AsFailure(err, "step.refused"))
 	}
-	next, ok := m.Retried(w.now())
+	next, ok := m.Retried(w.scheduled(ctx))
 	if !ok {
 		return w.fail(ctx, inv, m, message.AsFailure(err, "attempts.exhausted"))
 	}
@@ -146,7 +146,7 @@ func (w *worker) judge(ctx context.Context, inv Invocation, m message.Message, e
 }
 
 func (w *worker) later(ctx context.Context, inv Invocation, m message.Message, l *message.Later) outcome {
-	next, spent := m.Delayed(l, w.now())
+	next, spent := m.Delayed(l, w.scheduled(ctx))
 	if spent != nil {
 		return w.fail(ctx, inv, m, spent)
 	}

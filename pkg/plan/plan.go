@@ -233,7 +233,7 @@ func (p *Planner) handOver(ctx context.Context, m message.Message, after time.Du
 	if err != nil {
 		return ledger.Unreachable(err)
 	}
-	m.Attempt, m.Delay, m.At = 1, m.Delay+1, p.Now().Add(after)
+	m.Attempt, m.Delay, m.At = 1, m.Delay+1, now.Add(after)
 	if after == 0 {
 		m.At = time.Time{}
 	}

@@ -58,7 +58,9 @@ func TestFault01SplitterKilledAfterNOfMSends(t *testing.T) {
 					return do()
 				})
 				w.drop("split.csv", everybody(m))
-				w.until(time.Hour, "the kill", func() bool { return first.dead.Load() || w.tally(w.imports[0]).InviteSent+w.tally(w.imports[0]).Invited == m && int(sent.Load()) == m })
+				w.until(time.Hour, "the kill", func() bool {
+					return first.dead.Load() || w.tally(w.imports[0]).InviteSent+w.tally(w.imports[0]).Invited == m && int(sent.Load()) == m
+				})
 				first.kill() // after the last send, and before the plan says that it is done
 				w.start(0)
 				w.promised(12*time.Hour, allOf(m))

@@ -184,7 +184,9 @@ func utf16File(s string, little bool) string {
 // TestFault19Formats: each way in which a file may be written is read, or ends with its code, as a whole or in its row.
 func TestFault19Formats(t *testing.T) {
 	t.Parallel()
-	one := func(address, name string) string { return csvHeader + strings.Replace(row(address), ",,", ","+name+",", 1) }
+	one := func(address, name string) string {
+		return csvHeader + strings.Replace(row(address), ",,", ","+name+",", 1)
+	}
 	at := "@partner.example"
 	for name, f := range map[string]struct {
 		file string

@@ -110,7 +110,9 @@ func (n *network) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 
 // managed is a managed identity that asks the directory's endpoint.
 type managed struct{ http *http.Client }
 
-func (p *proc) credential(wire http.RoundTripper) azcore.TokenCredential { return &managed{&http.Client{Transport: wire}} }
+func (p *proc) credential(wire http.RoundTripper) azcore.TokenCredential {
+	return &managed{&http.Client{Transport: wire}}
+}
 
 func (m *managed) GetToken(ctx context.Context, o azpolicy.TokenRequestOptions) (azcore.AccessToken, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1/msi/token?api-version=2019-08-01&resource="+strings.TrimSuffix(o.Scopes[0], "/.default"), nil)

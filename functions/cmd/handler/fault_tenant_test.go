@@ -95,9 +95,13 @@ func TestFault16TokenExpiryAndIdentityFailure(t *testing.T) {
 		})
 	})
 	for name, fail := range map[string]http.HandlerFunc{
-		"down":         func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
-		"throttled":    func(rw http.ResponseWriter, _ *http.Request) { http.Error(rw, `{"message":"slow down"}`, http.StatusTooManyRequests) },
-		"broken":       func(rw http.ResponseWriter, _ *http.Request) { http.Error(rw, `{"message":"broken"}`, http.StatusInternalServerError) },
+		"down": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"throttled": func(rw http.ResponseWriter, _ *http.Request) {
+			http.Error(rw, `{"message":"slow down"}`, http.StatusTooManyRequests)
+		},
+		"broken": func(rw http.ResponseWriter, _ *http.Request) {
+			http.Error(rw, `{"message":"broken"}`, http.StatusInternalServerError)
+		},
 		"says_nothing": func(_ http.ResponseWriter, r *http.Request) { hang(r) },
 	} {
 		t.Run("identity_"+name, func(t *testing.T) {

@@ -114,7 +114,7 @@ func (w wiring) options(mails customhandler.Step, log *slog.Logger) customhandle
 			notifyguest.New(mails), reportimport.New(w.report()),
 		},
 		Timers: []customhandler.Timer{sweepledger.New(w.sweep())},
-		Sender: w.Bus, DeadLetterer: w.Bus, Log: log, LogKey: w.logKey,
+		Sender: w.Bus, DeadLetterer: w.Bus, Log: log, LogKey: w.logKey, Clock: w.Ledger.Now,
 	}
 }
 

@@ -46,7 +46,7 @@ func group(msgs []message.Message, now time.Time) ([]batchKey, map[batchKey][]*a
 	groups := map[batchKey][]*azservicebus.Message{}
 	for _, m := range msgs {
 		key := batchKey{queue: m.Queue()}
-		if m.At.After(now) {
+		if !m.At.IsZero() { // whether it has passed is for the service to say: this machine's clock may be wrong
 			key.at = m.At.UTC()
 		}
 		if groups[key] == nil {
