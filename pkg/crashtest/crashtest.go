@@ -38,6 +38,10 @@ var ErrCrash = errors.New("crashed")
 // Process is a worker and its successors: it dies once, and then the next delivery is that of a process started anew.
 // The zero value never dies.
 type Process struct {
+	// Around, if it is set, does every act instead: for a worker of several goroutines, which no panic can end. It says
+	// what the worker hears of the act, done or not.
+	Around func(act func() error) error
+
 	left int // points to the one that is deadly, counting it; 0: never
 	died bool
 }
@@ -80,6 +84,14 @@ func (p *Process) mark(context.Context, string) func() {
 
 // Act does f between two points of p.
 func Act[T any](p *Process, f func() (T, error)) (T, error) {
+	if p.Around != nil {
+		var v T
+		err := p.Around(func() (err error) {
+			v, err = f()
+			return err
+		})
+		return v, err
+	}
 	return acts.Do(context.Background(), p.mark, "", f)
 }
 

@@ -60,6 +60,9 @@ func (c *Client) ask(ctx context.Context, k call, info *kiota.RequestInformation
 	x := &exchange{}
 	raw, err := c.adapter.SendPrimitive(context.WithValue(ctx, exchangeKey{}, x), info, "[]byte", nil)
 	switch {
+	case x.unsaid():
+		x.status = 0
+		return k.unanswered(x, x.cut)
 	case x.status >= 300:
 		return k.refused(x)
 	case err != nil:
@@ -74,6 +77,12 @@ func (c *Client) ask(ctx context.Context, k call, info *kiota.RequestInformation
 		return k.unreadable(x)
 	}
 	return nil
+}
+
+// unsaid reports whether the answer refuses and its words did not come: they tell "already there" and "not replicated yet"
+// from a refusal for good, so the call counts as one without an answer. Of other answers the status says enough.
+func (x *exchange) unsaid() bool {
+	return x.cut != nil && !json.Valid(x.body) && x.status/100 == 4 && x.status != http.StatusUnauthorized && x.status != http.StatusTooManyRequests
 }
 
 // refused reads an error answer.

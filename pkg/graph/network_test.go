@@ -87,6 +87,18 @@ func TestAnAnswerCutShortIsUncertain(t *testing.T) {
 	}
 }
 
+// TestARefusalWithoutItsWordsIsNoRefusal: "already a member" is a 400 like a refusal for good; only its words tell.
+func TestARefusalWithoutItsWordsIsNoRefusal(t *testing.T) {
+	t.Parallel()
+	for status, class := range map[int]graph.Class{400: graph.Transient, 404: graph.Transient, 429: graph.Throttled, 503: graph.Transient} {
+		f := serve(t, answer{status, `{"error":{"code":"Request_Bad`, map[string]string{"Content-Length": "500"}})
+		_, err := f.client(t).Invite(t.Context(), invitation())
+		if e, ok := errors.AsType[*graph.Error](err); !ok || e.Class != class || status < 429 && e.Certain() {
+			t.Errorf("%d: %v", status, err)
+		}
+	}
+}
+
 func TestEveryCallEndsAfterHalfAMinute(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

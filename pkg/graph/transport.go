@@ -62,6 +62,7 @@ type exchange struct {
 	status int
 	header http.Header
 	body   []byte // of a refusal
+	cut    error  // why the refusal's body was not read to its end
 }
 
 type exchangeKey struct{}
@@ -140,13 +141,13 @@ func (t *timely) Read(p []byte) (int, error) {
 	return t.r.Read(p)
 }
 
-// keep copies a refusal's body and bounds what anybody reads of an answer. An error while reading is left to whoever
-// reads on: the status is known, and that is what counts.
+// keep copies a refusal's body and bounds what anybody reads of an answer. An error while reading is noted: the status is
+// known, but not always enough.
 func (x *exchange) keep(res *http.Response) error {
 	rest := res.Body
 	var read io.Reader = rest
 	if res.StatusCode >= 400 {
-		x.body, _ = io.ReadAll(io.LimitReader(rest, maxRefusal))
+		x.body, x.cut = io.ReadAll(io.LimitReader(rest, maxRefusal))
 		read = http.NoBody
 		challenge(res)
 	}

@@ -25,12 +25,17 @@ type Broker struct {
 	bell chan struct{}  // closed when something is sent
 	most map[string]int // deliveries of one message, by queue
 	down bool
+
+	again int // deliveries of what was delivered before
 }
 
 // NewBroker returns an empty broker. Locks last half an hour, since nobody renews them: as long as the
 // host would.
-func NewBroker() *Broker {
-	return &Broker{Bus: membus.New(membus.Options{Lock: 31 * time.Minute}), bell: make(chan struct{}), most: map[string]int{}}
+func NewBroker() *Broker { return NewBrokerWith(membus.Options{Lock: 31 * time.Minute}) }
+
+// NewBrokerWith returns an empty broker with locks and duplicate detection of the test's own choice.
+func NewBrokerWith(o membus.Options) *Broker {
+	return &Broker{Bus: membus.New(o), bell: make(chan struct{}), most: map[string]int{}}
 }
 
 var errDown = errors.New("no connection to the broker")
@@ -80,11 +85,16 @@ func (b *Broker) noteDelivery(d membus.Delivery) {
 // Send implements bus.Sender.
 func (b *Broker) Send(ctx context.Context, msgs ...message.Message) error {
 	err := b.Bus.Send(ctx, msgs...)
+	b.Ring()
+	return err
+}
+
+// Ring has everybody look for messages, after one came by another way than Send.
+func (b *Broker) Ring() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	close(b.bell)
 	b.bell = make(chan struct{})
-	return err
 }
 
 // Serve hands the messages of a function's queue to a handler, as many at a time as the function works on, until ctx ends.
@@ -104,11 +114,27 @@ func (b *Broker) Serve(ctx context.Context, h http.Handler, f customhandler.Func
 			b.idle(ctx)
 			continue
 		}
+		b.count(d)
 		wg.Go(func() {
 			defer func() { <-places }()
 			b.deliver(ctx, h, f.Name, d)
 		})
 	}
+}
+
+func (b *Broker) count(d membus.Delivery) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if d.Deliveries > 1 {
+		b.again++
+	}
+}
+
+// Redelivered returns how many deliveries were of a message that had been delivered before.
+func (b *Broker) Redelivered() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.again
 }
 
 // idle waits until something is sent or due, but at least a moment.

@@ -15,11 +15,13 @@ import (
 // settlement on a link.
 type FaultKind string
 
-// The kinds. LoseSettlement and DeliverTwice befall settlements only.
+// The kinds. LoseSettlement and DeliverTwice befall settlements only, BusyReceiver receivers that ask for messages.
 const (
 	DropConnection FaultKind = "drop-connection" // the connection ends without a word; the operation is not done
 	DetachLink     FaultKind = "detach-link"     // the link is detached; the operation is not done
 	LoseSettlement FaultKind = "lose-settlement" // it is neither done nor answered; the lock expires
+	LoseAnswer     FaultKind = "lose-answer"     // the operation is done, and the connection ends instead of an answer
+	BusyReceiver   FaultKind = "busy-receiver"   // the receiver's link is detached as 50009
 	DeliverTwice   FaultKind = "deliver-twice"   // it is answered as done, but the message is delivered again
 	Delay          FaultKind = "delay"           // the operation is done, and answered, Fault.Seconds later
 	ServerBusy     FaultKind = "server-busy"     // the operation is refused as 50009
@@ -72,7 +74,7 @@ func (s *Server) SetFaults(seed uint64, all ...Fault) error {
 
 func (f Fault) check() error {
 	switch f.Kind {
-	case DropConnection, DetachLink, LoseSettlement, DeliverTwice, ServerBusy:
+	case DropConnection, DetachLink, LoseSettlement, LoseAnswer, DeliverTwice, ServerBusy, BusyReceiver:
 	case Delay:
 		if f.Seconds <= 0 {
 			return fmt.Errorf("fault %s without seconds", f.Kind)
@@ -90,8 +92,17 @@ func (f Fault) check() error {
 	return nil
 }
 
+// operation is what a client does on a link.
+type operation int
+
+const (
+	sending operation = iota // or asking
+	settling
+	receiving
+)
+
 // fault tells what befalls an operation on the link, nil if nothing does. Tokens are never befallen.
-func (l *link) fault(settles bool) *Fault {
+func (l *link) fault(o operation) *Fault {
 	f := &l.session.conn.server.faults
 	if !f.on.Load() || l.node.queue == nil {
 		return nil
@@ -100,15 +111,15 @@ func (l *link) fault(settles bool) *Fault {
 	defer f.mu.Unlock()
 	now := time.Now()
 	for _, s := range f.all {
-		if s.concerns(l.node.path, settles) && s.strikes(f.rand, now) {
+		if s.concerns(l.node.path, o) && s.strikes(f.rand, now) {
 			return &s.Fault
 		}
 	}
 	return nil
 }
 
-func (s *standing) concerns(path string, settles bool) bool {
-	if !settles && (s.Kind == LoseSettlement || s.Kind == DeliverTwice) {
+func (s *standing) concerns(path string, o operation) bool {
+	if o != settling && (s.Kind == LoseSettlement || s.Kind == DeliverTwice) || (o == receiving) != (s.Kind == BusyReceiver) {
 		return false
 	}
 	queue, _, _ := strings.Cut(path, "/$")
@@ -141,6 +152,11 @@ func (l *link) hinder(f *Fault, do func(), refuse func(*amqp.Error)) {
 	case DetachLink:
 		l.detach(detachForced("The link is detached by a fault that was asked for."))
 	case LoseSettlement:
+	case LoseAnswer:
+		do()
+		c.drop()
+	case BusyReceiver:
+		l.detach(busy())
 	case DeliverTwice:
 		do()
 	case Delay:
@@ -153,9 +169,13 @@ func (l *link) hinder(f *Fault, do func(), refuse func(*amqp.Error)) {
 			}
 		})
 	default:
-		refuse(&amqp.Error{Condition: "com.microsoft:server-busy", Description: "The request was terminated because the namespace " +
-			"is being throttled. Error code : 50009. Please wait 2 seconds and try again."})
+		refuse(busy())
 	}
+}
+
+func busy() *amqp.Error {
+	return &amqp.Error{Condition: "com.microsoft:server-busy", Description: "The request was terminated because the namespace " +
+		"is being throttled. Error code : 50009. Please wait 2 seconds and try again."}
 }
 
 func detachForced(why string) *amqp.Error {

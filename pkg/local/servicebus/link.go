@@ -139,6 +139,12 @@ func (l *link) flow(f *amqp.Flow) {
 		}
 		return
 	}
+	if f.LinkCredit != nil && *f.LinkCredit > 0 {
+		if fault := l.fault(receiving); fault != nil {
+			l.hinder(fault, nil, nil)
+			return
+		}
+	}
 	if f.LinkCredit != nil {
 		var seen uint32
 		if f.DeliveryCount != nil {

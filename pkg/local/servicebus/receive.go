@@ -42,7 +42,7 @@ func (l *link) receive(t *amqp.Transfer, payload []byte) {
 	case tooLarge:
 		answer(l.sizeExceeded())
 	default:
-		if f := l.fault(false); f != nil {
+		if f := l.fault(sending); f != nil {
 			whole = bytes.Clone(whole) // the frame's memory is used again
 			l.hinder(f, func() { answer(l.take(first, whole, nil)) }, func(why *amqp.Error) { answer(l.take(first, whole, why)) })
 			return

@@ -131,7 +131,7 @@ func (s *session) settle(d *amqp.Disposition) {
 				s.push(&amqp.Disposition{First: id, Last: &id, Settled: true, State: state})
 			}
 		}
-		if f := u.link.fault(true); f != nil {
+		if f := u.link.fault(settling); f != nil {
 			u.link.hinder(f, func() { answer(u.apply(d.State, f.Kind == DeliverTwice)) },
 				func(why *amqp.Error) { answer(&amqp.Rejected{Error: why}) })
 			continue

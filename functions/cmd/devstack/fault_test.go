@@ -1,0 +1,79 @@
+package main
+
+import (
+	"syscall"
+	"testing"
+
+	"guestlist/pkg/local/servicebus"
+)
+
+// Those faults of the list that live in the broker and in processes, with the real ones. The others are in
+// functions/cmd/handler.
+
+// forty imports forty guests while f happens to the stack, and judges the end.
+func (w *world) forty(f func(d *drop)) {
+	w.t.Helper()
+	d := w.put(w.file("forty.csv", guests(40)), "forty.csv")
+	f(d)
+	i := w.wait(d)[0]
+	if outcomesOf(i) != "40 done" {
+		w.t.Errorf("outcomes: %s", outcomesOf(i))
+	}
+	if n := w.entra.Stats().UsersCreated; n != 40 {
+		w.t.Errorf("%d users, want 40", n)
+	}
+	w.mailed(40)
+	w.oracle(0, i)
+}
+
+// brokerFaults sets faults of the broker, which are over when each has struck so often.
+func (w *world) brokerFaults(all ...servicebus.Fault) {
+	w.t.Helper()
+	if err := w.bus.SetFaults(1, all...); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// TestFault02AckLostOverAMQP: the broker does what it is asked and the connection ends instead of an answer: of sends of
+// the plan, of outgoing messages, of copies for later, of settlements.
+func TestFault02AckLostOverAMQP(t *testing.T) {
+	t.Parallel()
+	for _, dedup := range []string{"on", "off"} {
+		t.Run("duplicate_detection_"+dedup, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, func(o *options) { o.dedup, o.faults = dedup, "off" })
+			w.brokerFaults(servicebus.Fault{Kind: servicebus.LoseAnswer, Chance: 0.2, Times: 40})
+			w.forty(func(*drop) {})
+		})
+	}
+}
+
+// TestFault17ServiceBusBusy: Service Bus answers 50009 to sends and settlements, and to receivers.
+func TestFault17ServiceBusBusy(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *options) { o.faults = "off" })
+	w.brokerFaults(servicebus.Fault{Kind: servicebus.ServerBusy, Chance: 0.2, Times: 80}, servicebus.Fault{Kind: servicebus.BusyReceiver, Chance: 0.2, Times: 20})
+	w.forty(func(*drop) {})
+}
+
+// TestFault24DeployOfTheRealProcess: the handler gets SIGTERM with messages in hand, then a host is drained and replaced,
+// while another host works on beside them.
+func TestFault24DeployOfTheRealProcess(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *options) { o.handlers = 2 })
+	w.forty(func(d *drop) {
+		w.progress(d, 5)
+		if pid := w.platform.handlerPID(); pid <= 0 || syscall.Kill(pid, syscall.SIGTERM) != nil {
+			t.Error("no handler to stop")
+		}
+		w.progress(d, 25)
+		h := w.platform.current()
+		if err := h.Drain(w.ctx); err != nil {
+			t.Error(err)
+		}
+		if err := h.Stop(); err != nil {
+			t.Error(err)
+		}
+		w.until("the platform starts a new host", func() bool { return w.platform.current() != h })
+	})
+}
