@@ -1,5 +1,7 @@
 package layout_test
 
+import "fmt"
+
 // brokenCases show each rule at work, on both sides of its line.
 var brokenCases = map[string]brokenCase{
 	"a contract imports a step": {
@@ -235,6 +237,21 @@ var brokenCases = map[string]brokenCase{
 		},
 	},
 
+	"faults without tests": {
+		"each fault of the list has its tests",
+		map[string]string{
+			"docs/reliability.md": "## The fault list\n\n| 1 | kill | `TestFault01Kill` |\n| 2 | lost | `TestFault02Gone` |\n| 3 | again | `TestOther` |\n" +
+				rowsOfFaults(4, 23) + "\n## Another\n\n| 24 | deploy | `TestFault01Kill` |\n",
+			"pkg/a/a_test.go": "package a\nimport \"testing\"\nfunc TestFault01Kill(*testing.T) {}\nfunc TestOther(*testing.T) {}\nfunc TestFault23More(*testing.T) {}\n" + testsOfFaults(4, 23),
+		},
+		[]string{
+			"docs/reliability.md: fault 2 names TestFault02Gone, which does not exist",
+			"docs/reliability.md: fault 3 names no test of its own",
+			"docs/reliability.md: has no row for fault 24",
+			"docs/reliability.md: leaves out TestFault23More",
+		},
+	},
+
 	"paths of one machine": {
 		"no file knows the machine it comes of",
 		map[string]string{
@@ -247,4 +264,19 @@ var brokenCases = map[string]brokenCase{
 			"infra/b.sh: names /" + "work/main, which is there on one machine only",
 		},
 	},
+}
+
+// rowsOfFaults are rows of the list, and testsOfFaults the tests that they name.
+func rowsOfFaults(from, to int) (rows string) {
+	for n := from; n <= to; n++ {
+		rows += fmt.Sprintf("| %d | fault | `TestFault%02dX` |\n", n, n)
+	}
+	return rows
+}
+
+func testsOfFaults(from, to int) (code string) {
+	for n := from; n <= to; n++ {
+		code += fmt.Sprintf("func TestFault%02dX(*testing.T) {}\n", n)
+	}
+	return code
 }

@@ -23,6 +23,7 @@ var houseRules = map[string]func(*tree) problems{
 	"docs name what exists":                 docsNameWhatExists,
 	"decisions have one number each":        decisionsAreNumbered,
 	"no file knows the machine it comes of": machinePaths,
+	"each fault of the list has its tests":  faultsAreListed,
 }
 
 func TestTheRepositoryKeepsTheRules(t *testing.T) {

@@ -4,7 +4,10 @@ import (
 	"syscall"
 	"testing"
 
+	"guestlist/pkg/local/entra"
 	"guestlist/pkg/local/servicebus"
+	"guestlist/pkg/message"
+	"guestlist/pkg/replay"
 )
 
 // Those faults of the list that live in the broker and in processes, with the real ones. The others are in
@@ -48,12 +51,38 @@ func TestFault02AckLostOverAMQP(t *testing.T) {
 	}
 }
 
-// TestFault17ServiceBusBusy: Service Bus answers 50009 to sends and settlements, and to receivers.
+// TestFault17ServiceBusBusy: Service Bus answers 50009 to sends, settlements and peeks, and to an operator's command that
+// receives dead letters.
 func TestFault17ServiceBusBusy(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(o *options) { o.faults = "off" })
-	w.brokerFaults(servicebus.Fault{Kind: servicebus.ServerBusy, Chance: 0.2, Times: 80}, servicebus.Fault{Kind: servicebus.BusyReceiver, Chance: 0.2, Times: 20})
-	w.forty(func(*drop) {})
+	const member = "99999999-0000-4000-8000-000000000001"
+	if _, err := w.entra.AddUser(entra.User{ID: member, Mail: "guest001@partner.example", UserType: "Member"}); err != nil {
+		t.Fatal(err)
+	}
+	w.brokerFaults(servicebus.Fault{Kind: servicebus.ServerBusy, Chance: 0.2, Times: 80})
+	i := w.wait(w.put(w.file("forty.csv", guests(40)), "forty.csv"))[0]
+	if outcomesOf(i) != "39 done, 1 failed" {
+		t.Errorf("outcomes: %s", outcomesOf(i))
+	}
+	w.oracle(1, i)
+	w.control("DELETE", "/users/"+member)
+	w.brokerFaults(servicebus.Fault{Kind: servicebus.ServerBusy, Chance: 0.3, Times: 10}, servicebus.Fault{Kind: servicebus.BusyReceiver, Times: 2})
+	r := &replay.Replay{Ledger: w.services.Ledger, Bus: w.services.Bus, DeadLetters: w.services.Bus}
+	w.until("the replay is taken", func() bool {
+		_, err := r.Run(w.ctx, replay.Selection{Import: i.ID})
+		return err == nil || message.AsFailure(err, "").Code == "replay.nothing" // a replay that was refused half-way is repeated
+	})
+	i = w.wait(&drop{importID: i.ID})[0]
+	if outcomesOf(i) != "40 done" {
+		t.Errorf("after the replay: %s", outcomesOf(i))
+	}
+	w.until("the sweep removes the dead letter where the replay could not", func() bool {
+		_, dead := w.busy()
+		return dead == 0
+	})
+	w.mailed(40)
+	w.oracle(0, i)
 }
 
 // TestFault24DeployOfTheRealProcess: the handler gets SIGTERM with messages in hand, then a host is drained and replaced,

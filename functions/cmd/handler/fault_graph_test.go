@@ -42,8 +42,7 @@ func TestFault09ThrottlingStorm(t *testing.T) {
 	}
 }
 
-// front are faults that are none of the directory's: they stand before it, and befall every third request, but each path
-// only so often.
+// befalls puts a fault before the directory that strikes every third request, at most so often, and counts.
 func (w *trial) befalls(most int, fault func(rw http.ResponseWriter, r *http.Request, next http.Handler)) *atomic.Int32 {
 	var seen, struck atomic.Int32
 	w.net.stands(func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
