@@ -39,7 +39,7 @@ func parseSoak(args []string, stderr io.Writer) (soakOptions, error) {
 	fs.IntVar(&o.handlers, "handlers", 3, "Functions hosts, each with a handler")
 	fs.StringVar(&o.faults, "faults", "on", "on or off: what goes wrong beside kills")
 	fs.StringVar(&o.dedup, "dedup", "turns", "on, off, or turns (odd rounds have it): duplicate detection of the queues")
-	fs.DurationVar(&o.lag, "lag", time.Second, "replication lag of the directory")
+	fs.DurationVar(&o.lag, "lag", 3*time.Second, "replication lag of the directory")
 	fs.DurationVar(&o.skew, "skew", 10*time.Minute, "by how much clocks of handlers are wrong, at most; 0: they are right")
 	fs.DurationVar(&o.patience, "patience", 8*time.Minute, "how long after the last fault everything has to have ended")
 	fs.BoolVar(&o.plan, "plan", false, "print files and faults of the first round, and do nothing")

@@ -39,6 +39,7 @@ func (r *Round) write(g *rand.Rand, rows int) {
 		case kind == 0 && len(r.Files) > 2:
 			n = r.again(g, left)
 		case kind == 1 && left > 1:
+			n = max(2, n)
 			r.replaced(g, n)
 		case kind == 2:
 			r.useless(g)
@@ -162,13 +163,13 @@ func (r *Round) replacement(n int) bool {
 	return slices.ContainsFunc(r.Files, func(f File) bool { return f.Replaces == n })
 }
 
-// replaced makes two versions of one file. Only one of them, or both, are worked on; each whole or not at all.
+// replaced makes two versions of one file, with n rows together, at least two. Only one of them, or both, are worked on; each whole or not at all.
 func (r *Round) replaced(g *rand.Rand, n int) {
-	f := r.file(g, max(1, n/2))
+	f := r.file(g, n/2)
 	f.Events = []Event{{API: "PutBlob"}}
 	r.add(f)
 	old := len(r.Files) - 1
-	f = r.file(g, max(1, n-n/2))
+	f = r.file(g, n-n/2)
 	f.Source, f.Mode, f.Path, f.Replaces = r.Files[old].Source, r.Files[old].Mode, r.Files[old].Path, old
 	for k := range f.Rows { // another source may mail otherwise
 		if row := &f.Rows[k]; row.who == bounced {

@@ -47,6 +47,9 @@ func TestRoundsHaveEverything(t *testing.T) {
 	kinds, fates, files := map[Kind]bool{}, map[fate]bool{}, map[string]bool{}
 	for seed := range uint64(5) {
 		r := NewRound(seed, Settings{Rows: 2000, Kills: 100, Hosts: 3, Faults: true})
+		if r.Rows() != 2000 {
+			t.Errorf("seed %d: %d rows, want 2000", seed, r.Rows())
+		}
 		for _, f := range r.Faults {
 			kinds[f.Kind] = true
 		}

@@ -118,7 +118,7 @@ func other(g *rand.Rand) Fault {
 	seconds := func(least, most int) time.Duration {
 		return time.Duration(least)*time.Second + time.Duration(g.IntN((most-least)*1000))*time.Millisecond
 	}
-	switch g.IntN(10) {
+	switch g.IntN(12) {
 	case 0, 1:
 		return Fault{Kind: StopHost, For: seconds(1, 8)}
 	case 2:
@@ -133,12 +133,12 @@ func other(g *rand.Rand) Fault {
 		f := Fault{Kind: GraphFault, For: seconds(2, 8)}
 		f.Rates = pick(g, []entra.Rates{{Before: 0.2}, {AfterWrite: 0.2}, {Reset: 0.2}, {Throttle: 0.1}, {Slow: 0.3}, {Before: 0.05, AfterWrite: 0.05, Reset: 0.05, Throttle: 0.05, Slow: 0.05}})
 		return f
-	case 7:
-		if g.IntN(3) == 0 {
+	case 7, 8, 9:
+		if g.IntN(5) == 0 {
 			return Fault{Kind: Revoke}
 		}
 		return Fault{Kind: LoseAnswers, Count: 1 + g.IntN(12)}
-	case 8:
+	case 10:
 		return Fault{Kind: HangUp}
 	default:
 		return Fault{Kind: MailFault, For: seconds(3, 10), Mail: []mailbox.Fault{pick(g, []mailbox.Fault{{Kind: mailbox.Greylist, Rate: 0.3}, {Kind: mailbox.Defer, Rate: 0.2},
