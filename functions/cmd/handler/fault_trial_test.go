@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -236,17 +235,6 @@ func (w *trial) until(most time.Duration, what string, ok func() bool) {
 		if time.Since(start) > most {
 			w.t.Fatalf("%s: not after %s\n%s", what, most, w.describe())
 		}
-	}
-}
-
-// times calls f for the first n acts that concern it, and does all others.
-func times(n int, concerns func(a act) bool, f meeting) meeting {
-	var done atomic.Int32
-	return func(p *proc, a act, do func() error) error {
-		if concerns(a) && done.Add(1) <= int32(n) {
-			return f(p, a, do)
-		}
-		return do()
 	}
 }
 

@@ -186,6 +186,10 @@ func (w *world) entry(e ledger.Entry) error {
 		return err
 	case g.Holder != "":
 		return fmt.Errorf("the row of %s is still held, until %s", e.Address, g.Until)
+	case e.UserID != "" && !strings.Contains(everybody, e.Address) && g.Invite != ledger.Invited:
+		return fmt.Errorf("the row of %s does not say that we invited it: %+v", e.Address, g)
+	case e.UserID != "" && w.settings["MAIL_MODE"] == "microsoft" && (g.Mail != ledger.MailSent || g.MailID != "microsoft"):
+		return fmt.Errorf("the row of %s does not say that Microsoft mailed it: %+v", e.Address, g)
 	case g.RedeemURL != "":
 		return fmt.Errorf("the row of %s keeps a link that no mail needs any more", e.Address)
 	}
