@@ -84,7 +84,7 @@ func (r *round) repeat(ctx context.Context, share float64) {
 	var left []*again
 	for _, e := range r.events {
 		d := r.drops[e.file]
-		if d.share+e.After > share && r.open() > 0 {
+		if time.Since(d.at) < e.Wait || d.share+e.After > share && r.open() > 0 {
 			left = append(left, e)
 			continue
 		}

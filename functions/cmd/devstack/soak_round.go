@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -134,10 +135,10 @@ func (r *round) run(ctx context.Context) error {
 			return ctx.Err()
 		case <-tick.C:
 		}
-		if !r.end.IsZero() && time.Now().After(r.end) {
-			r.pending, r.faults, r.events = nil, nil, nil
-		}
 		share := r.share()
+		if !r.end.IsZero() && time.Now().After(r.end) {
+			r.pending, r.faults, share = nil, nil, math.Inf(1) // events are due: some are all that anybody hears of a file
+		}
 		r.look(ctx)
 		if err := r.drop(ctx, share); err != nil {
 			return err

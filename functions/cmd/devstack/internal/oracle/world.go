@@ -37,6 +37,7 @@ type World struct {
 	Scheduled   []message.Message // that the queues hold back
 	DeadLetters []bus.DeadLetter
 	DeadLinks   []string // recipients whose last mail leads nowhere
+	Foreign     bool     // somebody put messages into the queues that Guestlist does not write: their dead letters are no row's
 	Leaks       []string // where a redeem link was found that is for the guest's row and mail only
 }
 

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf16"
 
 	"guestlist/pkg/ledger"
@@ -26,8 +27,9 @@ type File struct {
 
 // Event is one more event about a file, beside that of the storage.
 type Event struct {
-	After float64 // share of the round's work that is done since the file was dropped
-	Cloud bool    // in the CloudEvents schema
+	After float64       // share of the round's work that is done since the file was dropped
+	Wait  time.Duration // since then, at least
+	Cloud bool          // in the CloudEvents schema
 	API   string
 }
 
@@ -166,7 +168,8 @@ func (r *Round) replacement(n int) bool {
 // replaced makes two versions of one file, with n rows together, at least two. Only one of them, or both, are worked on; each whole or not at all.
 func (r *Round) replaced(g *rand.Rand, n int) {
 	f := r.file(g, n/2)
-	f.Events = []Event{{API: "PutBlob"}}
+	// The storage does not see two versions between two looks, and its event about the new one may come first.
+	f.Events = []Event{{API: "PutBlob", Wait: time.Duration(g.IntN(3000)) * time.Millisecond}}
 	r.add(f)
 	old := len(r.Files) - 1
 	f = r.file(g, n-n/2)
