@@ -19,10 +19,10 @@ func TestFault14TenantBlocked(t *testing.T) {
 	for gate, cause := range map[string]breaker.Cause{"blocked": breaker.Blocked, "disallowed": breaker.Refused} {
 		t.Run(gate, func(t *testing.T) {
 			inTrial(t, setup{procs: 2}, func(w *trial) {
-				id := w.drop("first.csv", everybody(5))
+				w.drop("first.csv", everybody(5))
 				w.promised(time.Hour, allOf(5))
 				w.must(w.entra.SetInvitations(gate))
-				id = w.drop("blocked.csv", everybody(60))
+				id := w.drop("blocked.csv", everybody(60))
 				w.until(time.Hour, "the breaker opens", func() bool { return w.breaker().Open })
 				time.Sleep(5 * time.Minute)
 				tried := w.entra.Stats().Paths["POST /invitations"]
