@@ -33,7 +33,10 @@ PKGS    ?= ./...
 # More arguments for go test, for example ARGS='-run Lease'.
 ARGS    ?=
 
-.PHONY: help demo demo-s3 run bench-graph soak test check mutations test-sdk package package-azure package-aws tools conformance chromium s3server needs-go needs-node format vet lint tidy template race vulnerabilities devstack
+matrix: tools ## kill a handler before and after every act, all cells (ten minutes and more)
+	@go test -v -timeout 60m -run TestCrashMatrix ./functions/cmd/devstack/crashmatrix -args -cells . $(ARGS)
+
+.PHONY: matrix help demo demo-s3 run bench-graph soak test check mutations test-sdk package package-azure package-aws tools conformance chromium s3server needs-go needs-node format vet lint tidy template race vulnerabilities devstack
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,7 +72,7 @@ soak: tools ## import random files under random kills and faults, judge what is 
 test: conformance s3server ## run every test, then print the slowest ten
 	@mkdir -p $(CACHE)/bin
 	@go build -o $(CACHE)/bin/gotest ./.ci/gotest
-	@$(CACHE)/bin/gotest -count=1 -shuffle=on $(ARGS) $(PKGS) $(CI_PKGS)
+	@$(CACHE)/bin/gotest -count=1 -timeout=20m -shuffle=on $(ARGS) $(PKGS) $(CI_PKGS)
 
 check: format vet lint tidy template race vulnerabilities ## format, vet, lint, tidy, infra/aws, race tests, known vulnerabilities
 
@@ -192,7 +195,7 @@ template: needs-go
 race: conformance s3server
 	@mkdir -p $(CACHE)/bin
 	@go build -o $(CACHE)/bin/gotest ./.ci/gotest
-	@$(CACHE)/bin/gotest -race -shuffle=on $(ARGS) $(PKGS) $(CI_PKGS)
+	@$(CACHE)/bin/gotest -race -timeout=20m -shuffle=on $(ARGS) $(PKGS) $(CI_PKGS)
 
 VULN_DB := https://vuln.go.dev
 

@@ -40,7 +40,7 @@ func TestBusyServerIsToldInTheServicesWords(t *testing.T) {
 
 func TestClientsOutliveFaults(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []servicebus.FaultKind{servicebus.DropConnection, servicebus.DetachLink, servicebus.ServerBusy, servicebus.LoseAnswer, servicebus.BusyReceiver} {
+	for _, kind := range []servicebus.FaultKind{servicebus.DropConnection, servicebus.DetachLink, servicebus.ServerBusy, servicebus.LoseAnswer} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			f := start(t, servicebus.Queue{LockDuration: time.Second, MaxDeliveryCount: 100})
