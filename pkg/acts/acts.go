@@ -15,22 +15,17 @@ import (
 	"slices"
 )
 
-// Mark is told of an act that is about to happen, and what it returns is called when the act has happened, well or not.
+// Mark is asked for each act. It calls do, which does the act, and returns what the worker hears of it: mostly do's error.
 // act is service and method, such as "ledger.SaveGuest"; the function that acts is in ctx, see [FunctionOf].
-type Mark func(ctx context.Context, act string) (after func())
+type Mark func(ctx context.Context, act string, do func() error) error
 
 // Do does f as an act.
-func Do[T any](ctx context.Context, m Mark, act string, f func() (T, error)) (T, error) {
-	after := m(ctx, act)
-	v, err := f()
-	after()
+func Do[T any](ctx context.Context, m Mark, act string, f func() (T, error)) (v T, err error) {
+	err = m(ctx, act, func() (err error) {
+		v, err = f()
+		return err
+	})
 	return v, err
-}
-
-// do is Do for what returns only an error.
-func do(ctx context.Context, m Mark, act string, f func() error) error {
-	_, err := Do(ctx, m, act, func() (struct{}, error) { return struct{}{}, f() })
-	return err
 }
 
 // Mail is the act of handing a mail to the mail server, and Answer that of answering the host.

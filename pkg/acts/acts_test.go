@@ -27,9 +27,11 @@ import (
 // tape writes down what a Mark is told.
 type tape struct{ told []string }
 
-func (t *tape) mark(ctx context.Context, act string) func() {
+func (t *tape) mark(ctx context.Context, act string, do func() error) error {
 	t.told = append(t.told, acts.FunctionOf(ctx)+"/"+act+" before")
-	return func() { t.told = append(t.told, acts.FunctionOf(ctx)+"/"+act+" after") }
+	err := do()
+	t.told = append(t.told, acts.FunctionOf(ctx)+"/"+act+" after")
+	return err
 }
 
 // names returns the acts that were told both before and after.
@@ -165,14 +167,14 @@ func TestAnswerIsWholeBetweenItsPoints(t *testing.T) {
 		w.WriteHeader(http.StatusInternalServerError)
 		_, _ = io.WriteString(w, "{}")
 	})
-	mark := func(ctx context.Context, act string) func() {
-		after := told.mark(ctx, act)
-		return func() {
+	mark := func(ctx context.Context, act string, do func() error) error {
+		return told.mark(ctx, act, func() error {
+			err := do()
 			if got := <-received; got != "500 {}" {
 				t.Errorf("the host has %q at the second point", got)
 			}
-			after()
-		}
+			return err
+		})
 	}
 	s := httptest.NewServer(acts.Answers(mark, inner))
 	defer s.Close()

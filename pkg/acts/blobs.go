@@ -25,12 +25,12 @@ func (b Blobs) Create(ctx context.Context, container, path string) blobstore.Wri
 
 // CreateContainer implements blobstore.Store.
 func (b Blobs) CreateContainer(ctx context.Context, container string) error {
-	return do(ctx, b.Mark, "blobs.CreateContainer", func() error { return b.Store.CreateContainer(ctx, container) })
+	return b.Mark(ctx, "blobs.CreateContainer", func() error { return b.Store.CreateContainer(ctx, container) })
 }
 
 // Delete implements blobstore.Store.
 func (b Blobs) Delete(ctx context.Context, container, path string) error {
-	return do(ctx, b.Mark, "blobs.Delete", func() error { return b.Store.Delete(ctx, container, path) })
+	return b.Mark(ctx, "blobs.Delete", func() error { return b.Store.Delete(ctx, container, path) })
 }
 
 // Account implements blobstore.Store; it reads.
@@ -62,7 +62,7 @@ type writer struct {
 func (w writer) Write(p []byte) (int, error) { return w.to.Write(p) }
 
 // Close implements io.Closer.
-func (w writer) Close() error { return do(w.ctx, w.mark, "blobs.Create", w.to.Close) }
+func (w writer) Close() error { return w.mark(w.ctx, "blobs.Create", w.to.Close) }
 
 // Abort implements blobstore.Writer; nobody sees it.
 func (w writer) Abort() { w.to.Abort() }

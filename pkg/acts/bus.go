@@ -35,12 +35,12 @@ var (
 
 // Send implements bus.Sender.
 func (s Sender) Send(ctx context.Context, msgs ...message.Message) error {
-	return do(ctx, s.Mark, "bus.Send", func() error { return s.Bus.Send(ctx, msgs...) })
+	return s.Mark(ctx, "bus.Send", func() error { return s.Bus.Send(ctx, msgs...) })
 }
 
 // DeadLetter implements bus.DeadLetterer.
 func (d DeadLetterer) DeadLetter(ctx context.Context, queue, lockToken, reason, description string) error {
-	return do(ctx, d.Mark, "bus.DeadLetter", func() error { return d.Bus.DeadLetter(ctx, queue, lockToken, reason, description) })
+	return d.Mark(ctx, "bus.DeadLetter", func() error { return d.Bus.DeadLetter(ctx, queue, lockToken, reason, description) })
 }
 
 // Browse implements bus.DeadLetters; it reads.

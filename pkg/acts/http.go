@@ -63,9 +63,10 @@ func Answers(m Mark, next http.Handler) http.Handler {
 		ctx := WithFunction(r.Context(), name)
 		held := &heldAnswer{header: w.Header(), status: http.StatusOK}
 		next.ServeHTTP(held, r.WithContext(ctx))
-		after := m(ctx, Answer)
-		held.write(w)
-		after()
+		_ = m(ctx, Answer, func() error {
+			held.write(w)
+			return nil
+		})
 	})
 }
 

@@ -32,7 +32,7 @@ func (l Ledger) SaveGuest(ctx context.Context, g ledger.Guest) (ledger.Guest, er
 
 // CreateImport implements ledger.Imports.
 func (l Ledger) CreateImport(ctx context.Context, i ledger.Import) (stored ledger.Import, isNew bool, err error) {
-	err = do(ctx, l.Mark, "ledger.CreateImport", func() error {
+	err = l.Mark(ctx, "ledger.CreateImport", func() error {
 		stored, isNew, err = l.Store.CreateImport(ctx, i)
 		return err
 	})
@@ -51,7 +51,7 @@ func (l Ledger) InsertEntries(ctx context.Context, entries []ledger.Entry) (int,
 
 // UpdateEntry implements ledger.Entries.
 func (l Ledger) UpdateEntry(ctx context.Context, importID, guest string, change func(*ledger.Entry) error) (e ledger.Entry, t ledger.Tally, err error) {
-	err = do(ctx, l.Mark, "ledger.UpdateEntry", func() error {
+	err = l.Mark(ctx, "ledger.UpdateEntry", func() error {
 		e, t, err = l.Store.UpdateEntry(ctx, importID, guest, change)
 		return err
 	})
@@ -65,12 +65,12 @@ func (l Ledger) UpdateEntries(ctx context.Context, importID string, guests []str
 
 // PurgeEntries implements ledger.Entries.
 func (l Ledger) PurgeEntries(ctx context.Context, importID string) error {
-	return do(ctx, l.Mark, "ledger.PurgeEntries", func() error { return l.Store.PurgeEntries(ctx, importID) })
+	return l.Mark(ctx, "ledger.PurgeEntries", func() error { return l.Store.PurgeEntries(ctx, importID) })
 }
 
 // Grant implements ledger.Grants.
 func (l Ledger) Grant(ctx context.Context, target string, by map[string]string) error {
-	return do(ctx, l.Mark, "ledger.Grant", func() error { return l.Store.Grant(ctx, target, by) })
+	return l.Mark(ctx, "ledger.Grant", func() error { return l.Store.Grant(ctx, target, by) })
 }
 
 // UpdateTenant implements ledger.Tenants.
@@ -90,12 +90,12 @@ func (l Ledger) UpdateMailPace(ctx context.Context, change func(*ledger.MailPace
 
 // DeleteImport implements ledger.Imports.
 func (l Ledger) DeleteImport(ctx context.Context, i ledger.Import) error {
-	return do(ctx, l.Mark, "ledger.DeleteImport", func() error { return l.Store.DeleteImport(ctx, i) })
+	return l.Mark(ctx, "ledger.DeleteImport", func() error { return l.Store.DeleteImport(ctx, i) })
 }
 
 // Forget implements ledger.Grants.
 func (l Ledger) Forget(ctx context.Context, target, importID string, guests []string) error {
-	return do(ctx, l.Mark, "ledger.Forget", func() error { return l.Store.Forget(ctx, target, importID, guests) })
+	return l.Mark(ctx, "ledger.Forget", func() error { return l.Store.Forget(ctx, target, importID, guests) })
 }
 
 // Guest implements ledger.Guests; it reads.

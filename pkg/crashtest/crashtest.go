@@ -77,21 +77,18 @@ func (p *Process) point() {
 }
 
 // mark is the process as pkg/acts sees it.
-func (p *Process) mark(context.Context, string) func() {
+func (p *Process) mark(_ context.Context, _ string, do func() error) error {
+	if p.Around != nil {
+		return p.Around(do)
+	}
 	p.point()
-	return p.point
+	err := do()
+	p.point()
+	return err
 }
 
 // Act does f between two points of p.
 func Act[T any](p *Process, f func() (T, error)) (T, error) {
-	if p.Around != nil {
-		var v T
-		err := p.Around(func() (err error) {
-			v, err = f()
-			return err
-		})
-		return v, err
-	}
 	return acts.Do(context.Background(), p.mark, "", f)
 }
 

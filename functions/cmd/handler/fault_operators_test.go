@@ -25,7 +25,7 @@ func (w *trial) command() (*proc, *replay.Replay) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.procs = append(w.procs, p)
-	l := actLedger{Store: w.ledger, Process: &crashtest.Process{Around: func(do func() error) error { return p.act(act{what: "ledger"}, do) }}}
+	l := (&crashtest.Process{Around: func(do func() error) error { return p.act(act{what: "ledger"}, do) }}).Ledger(w.ledger)
 	return p, &replay.Replay{Ledger: l, Bus: sent{p}, DeadLetters: sent{p}}
 }
 

@@ -75,7 +75,7 @@ func (p *proc) wire() customhandler.Options {
 		return settings[name]
 	})
 	p.must(err)
-	l := actLedger{Store: p.ledger, Process: &crashtest.Process{Around: func(do func() error) error { return p.act(act{what: "ledger"}, do) }}}
+	l := (&crashtest.Process{Around: func(do func() error) error { return p.act(act{what: "ledger"}, do) }}).Ledger(p.ledger)
 	b, pacer := breaker.New(l, c.probes), pace.New(l, c.pace)
 	wire := p.net.client()
 	client, err := graph.New(graph.Config{Endpoint: c.graph, Credential: p.credential(wire), HTTP: requests{p, wire}, Seen: watch(b, pacer)})

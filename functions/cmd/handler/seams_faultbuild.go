@@ -69,8 +69,16 @@ func (s *seams) parse(point string) error {
 	return nil
 }
 
-// mark is told of every act.
-func (s seams) mark(ctx context.Context, act string) (after func()) {
+// mark does every act, between its two points.
+func (s seams) mark(ctx context.Context, act string, do func() error) error {
+	after := s.before(ctx, act)
+	err := do()
+	after()
+	return err
+}
+
+// before is the point before an act; it returns the one after it.
+func (s seams) before(ctx context.Context, act string) (after func()) {
 	name := cmp.Or(acts.FunctionOf(ctx), "none") + "/" + act
 	if s.record != nil {
 		if _, err := s.record.WriteString(name + "\n"); err != nil {
@@ -162,8 +170,7 @@ type markedMail struct {
 }
 
 func (t markedMail) Send(ctx context.Context, m notify.Mail) error {
-	_, err := acts.Do(ctx, t.mark, acts.Mail, func() (struct{}, error) { return struct{}{}, t.to.Send(ctx, m) })
-	return err
+	return t.mark(ctx, acts.Mail, func() error { return t.to.Send(ctx, m) })
 }
 
 func (s seams) answers(h http.Handler) http.Handler { return acts.Answers(s.mark, h) }
