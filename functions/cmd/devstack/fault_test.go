@@ -4,6 +4,7 @@ import (
 	"syscall"
 	"testing"
 
+	"guestlist/functions/cmd/devstack/internal/oracle"
 	"guestlist/pkg/local/entra"
 	"guestlist/pkg/local/servicebus"
 	"guestlist/pkg/message"
@@ -78,7 +79,7 @@ func TestFault17ServiceBusBusy(t *testing.T) {
 		t.Errorf("after the replay: %s", outcomesOf(i))
 	}
 	w.until("the sweep removes the dead letter where the replay could not", func() bool {
-		_, dead := w.busy()
+		_, dead := oracle.Busy(w.bus.Stats())
 		return dead == 0
 	})
 	w.mailed(40)

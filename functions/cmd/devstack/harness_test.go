@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -43,30 +42,12 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// buffer is the stack's output, shown if the test fails.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
-
 // world is a running stack.
 type world struct {
 	*stack
 	t      *testing.T
 	ctx    context.Context
-	output *buffer
+	output *deployed.Output
 }
 
 // newWorld starts a stack with the sample directory on free ports. change may alter its options first.
@@ -85,7 +66,7 @@ func newWorld(t *testing.T, change func(*options)) *world {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), max(8*time.Minute, patience))
 	t.Cleanup(cancel)
-	w := &world{t: t, ctx: ctx, output: &buffer{}}
+	w := &world{t: t, ctx: ctx, output: &deployed.Output{}}
 	w.stack = &stack{options: o, console: &console{out: w.output, err: w.output, start: time.Now()}}
 	t.Cleanup(func() {
 		w.close()

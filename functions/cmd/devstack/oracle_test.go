@@ -3,14 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"guestlist/functions/cmd/devstack/internal/oracle"
-	"guestlist/pkg/message"
 	"guestlist/pkg/status"
 )
 
@@ -85,7 +83,7 @@ func (w *world) drained(deadLetters int) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		busy, dead := w.busy()
+		busy, dead := oracle.Busy(w.bus.Stats())
 		if busy == "" {
 			if dead != deadLetters {
 				w.t.Errorf("%d dead letters, want %d", dead, deadLetters)
@@ -99,18 +97,4 @@ func (w *world) drained(deadLetters int) {
 		case <-tick.C:
 		}
 	}
-}
-
-// busy says which queues still hold what, and counts the dead letters.
-func (w *world) busy() (what string, dead int) {
-	for _, q := range w.bus.Stats() {
-		dead += q.DeadLettered
-		if q.Name == message.Notifications {
-			q.Scheduled = 0
-		}
-		if q.Active+q.Locked+q.Scheduled+q.Deferred > 0 {
-			what += fmt.Sprintf("%s %+v ", q.Name, q)
-		}
-	}
-	return what, dead
 }

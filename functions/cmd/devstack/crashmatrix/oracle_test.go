@@ -9,31 +9,16 @@ import (
 	"slices"
 	"strings"
 
+	"guestlist/functions/cmd/devstack/internal/oracle"
 	"guestlist/pkg/ledger"
-	"guestlist/pkg/message"
 	"guestlist/pkg/report"
 )
-
-// waiting says which queues still hold what, and counts the dead letters. The mails' messages of ten minutes hence stay: the
-// last targets have sent those mails.
-func (w *world) waiting() (what string, dead int) {
-	for _, q := range w.bus.Stats() {
-		dead += q.DeadLettered
-		if q.Name == message.Notifications {
-			q.Scheduled = 0
-		}
-		if q.Active+q.Locked+q.Scheduled+q.Deferred > 0 {
-			what += fmt.Sprintf("%s %+v ", q.Name, q)
-		}
-	}
-	return what, dead
-}
 
 // settle waits until nothing is on its way, so many dead letters lie there, and every import is reported.
 func (w *world) settle(letters int) error {
 	var open string
 	err := w.until("all is done", func() (bool, error) {
-		what, dead := w.waiting()
+		what, dead := oracle.Busy(w.bus.Stats())
 		// Where the broker keeps copies of a message, each copy of one that failed ends as a dead letter.
 		if open = what; dead < letters || dead > letters && (w.dedup || letters == 0) {
 			open += fmt.Sprintf("%d dead letters instead of %d", dead, letters)
@@ -54,7 +39,7 @@ func (w *world) settle(letters int) error {
 		if known < len(w.imports) {
 			open = fmt.Sprintf("%d of %d imports are known", known, len(w.imports))
 		}
-		what, _ = w.waiting() // a sweep may have sent something meanwhile
+		what, _ = oracle.Busy(w.bus.Stats()) // a sweep may have sent something meanwhile
 		return open == "" && what == "", nil
 	})
 	if err != nil {

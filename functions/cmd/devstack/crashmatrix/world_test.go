@@ -1,7 +1,6 @@
 package crashmatrix
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -55,7 +54,7 @@ type world struct {
 	mailbox  *mailbox.Server
 	services *connect.Services
 	dedup    bool
-	log      *buffer
+	log      *deployed.Output
 	closers  []func()
 	imports  []string // ids of dropped files, in order
 	spoilt   struct {
@@ -64,29 +63,9 @@ type world struct {
 	}
 }
 
-// buffer is what the handlers of a cell say, shown if it fails.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-// Write implements io.Writer.
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-// String returns what was written.
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
-
 // newWorld starts all but the handlers. storage is a connection string.
 func newWorld(ctx context.Context, s *scenario, storage, dir string, dedup bool) (*world, error) {
-	w := &world{ctx: ctx, scenario: s, dir: dir, dedup: dedup, log: &buffer{}}
+	w := &world{ctx: ctx, scenario: s, dir: dir, dedup: dedup, log: &deployed.Output{}}
 	if err := w.start(storage, dedup); err != nil {
 		w.close()
 		return nil, err
