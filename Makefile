@@ -195,7 +195,7 @@ template: needs-go
 race: conformance s3server
 	@mkdir -p $(CACHE)/bin
 	@go build -o $(CACHE)/bin/gotest ./.ci/gotest
-	@$(CACHE)/bin/gotest -race -timeout=20m -shuffle=on $(ARGS) $(PKGS) $(CI_PKGS)
+	@$(CACHE)/bin/gotest -race -timeout=20m -parallel=4 -shuffle=on $(ARGS) $(PKGS) $(CI_PKGS)
 
 VULN_DB := https://vuln.go.dev
 
