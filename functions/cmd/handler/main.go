@@ -65,33 +65,10 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 }
 
 func setUp(ctx context.Context, getenv func(string) string, log *slog.Logger) (http.Handler, error) {
-	c, err := readConfig(getenv)
+	w, err := wire(ctx, getenv, log)
 	if err != nil {
 		return nil, err
 	}
-	seam, err := newSeams(getenv)
-	if err != nil {
-		return nil, err
-	}
-	services, err := connect.UseClock(getenv, true, seam.now)
-	if err != nil {
-		return nil, err
-	}
-	if err := makeTables(ctx, services.Ledger, log); err != nil {
-		return nil, err
-	}
-	credential, err := connect.Credential(getenv)
-	if err != nil {
-		return nil, err
-	}
-	w := wiring{config: c, seam: seam, clock: services.Ledger.Clock, Ledger: seam.ledger(services.Ledger), Blobs: seam.blobs(services.Blobs), Bus: seam.bus(services.Bus)}
-	w.breaker, w.pacer = breaker.New(w.Ledger, c.probes), pace.New(w.Ledger, c.pace)
-	w.pacer.Reserve = ledger.Term(c.lease).Act()
-	client, err := graph.New(graph.Config{Endpoint: c.graph, Credential: credential, HTTP: seam.graph(), Seen: watch(w.breaker, w.pacer)})
-	if err != nil {
-		return nil, err
-	}
-	w.directory = directory{graph: client, assigns: c.assigns}
 	o, err := w.options(log)
 	if err != nil {
 		return nil, err
@@ -100,7 +77,42 @@ func setUp(ctx context.Context, getenv func(string) string, log *slog.Logger) (h
 	if err != nil {
 		return nil, err
 	}
-	return seam.answers(h), nil
+	return w.seam.answers(h), nil
+}
+
+// wire connects to the services that the settings name, with the test build's seams in between.
+func wire(ctx context.Context, getenv func(string) string, log *slog.Logger) (wiring, error) {
+	c, err := readConfig(getenv)
+	if err != nil {
+		return wiring{}, err
+	}
+	seam, err := newSeams(getenv)
+	if err != nil {
+		return wiring{}, err
+	}
+	services, err := connect.UseClock(getenv, true, seam.now)
+	if err != nil {
+		return wiring{}, err
+	}
+	if err := makeTables(ctx, services.Ledger, log); err != nil {
+		return wiring{}, err
+	}
+	w := wiring{config: c, seam: seam, clock: services.Ledger.Clock,
+		Ledger: seam.ledger(services.Ledger), Blobs: seam.blobs(services.Blobs), Bus: seam.bus(services.Bus)}
+	w.breaker, w.pacer = breaker.New(w.Ledger, c.probes), pace.New(w.Ledger, c.pace)
+	w.pacer.Reserve = ledger.Term(c.lease).Act()
+	return w, w.reach(getenv)
+}
+
+// reach makes the client of Microsoft Graph, which tells the breaker and the pacer what it hears.
+func (w *wiring) reach(getenv func(string) string) error {
+	credential, err := connect.Credential(getenv)
+	if err != nil {
+		return err
+	}
+	client, err := graph.New(graph.Config{Endpoint: w.config.graph, Credential: credential, HTTP: w.seam.graph(), Seen: watch(w.breaker, w.pacer)})
+	w.directory = directory{graph: client, assigns: w.assigns}
+	return err
 }
 
 // options are what the host is answered with. Verdicts go by the table server's clock: this machine's may be minutes wrong,
