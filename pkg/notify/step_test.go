@@ -284,6 +284,40 @@ func TestTwoMessagesSendOneCopy(t *testing.T) {
 	}
 }
 
+// overtaken is the ledger of a message that another overtakes right before its n-th claim.
+type overtaken struct {
+	ledger.Store
+	n     int
+	other func()
+}
+
+// Claim implements ledger.Guests.
+func (o *overtaken) Claim(ctx context.Context, key, holder string, d time.Duration) (ledger.Guest, error) {
+	if o.n--; o.n == 0 {
+		o.other()
+	}
+	return o.Store.Claim(ctx, key, holder, d)
+}
+
+// TestOvertakenMessageSendsNoCopy: another message for the guest sends the copy after this one has looked and before it claims.
+func TestOvertakenMessageSendsNoCopy(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := w.plan("a", func(e *ledger.Entry) { e.CC = "boss@contoso.example" })
+	s := w.step()
+	s.Ledger = &overtaken{Store: w.ledger, n: 2, other: func() {
+		if err := w.settle(m); err != nil {
+			t.Error(err)
+		}
+	}}
+	if err := s.Do(t.Context(), m); err != nil {
+		t.Error(err)
+	}
+	if len(w.server.to(address)) != 1 || len(w.server.to("boss@contoso.example")) != 1 {
+		t.Errorf("taken: %v", w.server.taken)
+	}
+}
+
 func TestNothingToMail(t *testing.T) {
 	t.Parallel()
 	for code, change := range map[string]func(*ledger.Guest){
