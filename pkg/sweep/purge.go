@@ -137,7 +137,8 @@ func (s *Sweep) forget(ctx context.Context, importID string, part int) (bool, er
 	return some, nil
 }
 
-// deleteImports completes the dead letters of imports of which nothing else is left, and deletes their rows.
+// deleteImports completes the dead letters of imports of which nothing else is left, and deletes their rows. A row that has
+// changed since is left to the sweep that changed it, or to the next one.
 func (s *Sweep) deleteImports(ctx context.Context, emptied []ledger.Import) error {
 	ids := map[string]bool{}
 	for _, i := range emptied {
@@ -149,11 +150,14 @@ func (s *Sweep) deleteImports(ctx context.Context, emptied []ledger.Import) erro
 	}
 	var errs []error
 	for _, i := range emptied {
-		if err := s.Ledger.DeleteImport(ctx, i); err != nil {
+		err := s.Ledger.DeleteImport(ctx, i)
+		switch {
+		case errors.Is(err, ledger.ErrConflict): // another sweep is still removing, and deletes the row when it is done
+		case err != nil:
 			errs = append(errs, err)
-			continue
+		default:
+			slog.InfoContext(ctx, "old import removed", slog.String("import_id", i.ID), slog.Time("finished", i.Finished))
 		}
-		slog.InfoContext(ctx, "old import removed", slog.String("import_id", i.ID), slog.Time("finished", i.Finished))
 	}
 	if n > 0 {
 		slog.InfoContext(ctx, "dead letters of old imports completed", slog.Int("count", n))

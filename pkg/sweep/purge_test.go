@@ -268,6 +268,24 @@ func TestSweepsAtOncePurgeTogether(t *testing.T) {
 	}
 }
 
+// TestRowThatAnotherSweepStillNeedsIsLeft: no error, and the next sweep goes on.
+func TestRowThatAnotherSweepStillNeedsIsLeft(t *testing.T) {
+	t.Parallel()
+	a := newArchive(t)
+	a.old("old", a.now.Add(-purgeAfter-time.Hour), 2)
+	s := a.purging()
+	s.Purge.Letters = func(context.Context, map[string]bool) (int, error) {
+		a.setImport("old", func(i *ledger.Import) { i.Purged++ })
+		return 0, nil
+	}
+	if err := s.Run(t.Context()); err != nil || a.get("old").Purged == 0 {
+		t.Errorf("%v; import %+v, want it left to the other sweep", err, a.get("old"))
+	}
+	if err := a.run(); err != nil || a.left("old") != nil {
+		t.Errorf("%v; left %q", err, a.left("old"))
+	}
+}
+
 // TestOneOldImportDoesNotStopTheOthers, and not more than fifty are removed in one sweep.
 func TestOneOldImportDoesNotStopTheOthers(t *testing.T) {
 	t.Parallel()
