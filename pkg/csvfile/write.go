@@ -5,31 +5,62 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 )
 
-// runs are the characters with which a spreadsheet takes a cell for a formula (OWASP, "CSV injection").
-const runs = "=+-@\t\r"
+const (
+	// runs are the characters with which a spreadsheet takes a cell for a formula (OWASP, "CSV injection"), and their wide
+	// forms, which some languages' spreadsheets take for the same.
+	runs = "=+-@\t\r＝＋－＠"
+	// parts are the characters inside a cell at which a spreadsheet begins another one when its list separator is not the
+	// comma, as in most of Europe: it then does not see the quotes.
+	parts = ";\n"
+)
 
-// Neutral puts an apostrophe before a cell that a spreadsheet would run as a formula. It does so again before one that
-// has such apostrophes already, so that reading takes off exactly what writing put on: a result file can be corrected
-// and dropped again.
+// Neutral puts an apostrophe before a cell that a spreadsheet would run as a formula, and before what it would run as one
+// after a semicolon or a line break inside the cell. It does so again where such apostrophes are already, so that reading
+// takes off exactly what writing put on: a result file can be corrected and dropped again.
 func Neutral(cell string) string {
-	if dangerous(cell) {
-		return "'" + cell
-	}
-	return cell
+	return eachPart(cell, func(part string) string {
+		if dangerous(part) {
+			return "'" + part
+		}
+		return part
+	})
 }
 
 func unneutral(cell string) string {
-	if len(cell) > 1 && cell[0] == '\'' && dangerous(cell) {
-		return cell[1:]
+	if strings.IndexByte(cell, '\'') < 0 {
+		return cell
 	}
-	return cell
+	return eachPart(cell, func(part string) string {
+		if part != "" && part[0] == '\'' && dangerous(part) {
+			return part[1:]
+		}
+		return part
+	})
 }
 
-func dangerous(cell string) bool {
-	rest := strings.TrimLeft(cell, "'")
-	return rest != "" && strings.IndexByte(runs, rest[0]) >= 0
+// eachPart changes what lies between the separators of a cell.
+func eachPart(cell string, change func(string) string) string {
+	if !strings.ContainsAny(cell, parts) {
+		return change(cell)
+	}
+	var b strings.Builder
+	for {
+		i := strings.IndexAny(cell, parts)
+		if i < 0 {
+			return b.String() + change(cell)
+		}
+		b.WriteString(change(cell[:i]))
+		b.WriteByte(cell[i])
+		cell = cell[i+1:]
+	}
+}
+
+func dangerous(part string) bool {
+	first, _ := utf8.DecodeRuneInString(strings.TrimLeft(part, "'"))
+	return strings.ContainsRune(runs, first)
 }
 
 // Writer writes result files: UTF-8 without byte order mark, commas, LF at the end of lines (every spreadsheet reads

@@ -15,6 +15,8 @@ func TestCellsThatASpreadsheetWouldRunAreNeutral(t *testing.T) {
 	for cell, want := range map[string]string{
 		"=1+1": "'=1+1", "+49 30": "'+49 30", "-1": "'-1", "@SUM(A1)": "'@SUM(A1)", "\t=1": "'\t=1", "\r=1": "'\r=1",
 		"'=1": "''=1", "''@": "'''@", "": "", "a=b": "a=b", "'": "'", "'quoted'": "'quoted'", "1-2": "1-2",
+		"x;=1+1": "x;'=1+1", "x;'=1": "x;''=1", ";;-": ";;'-", "a\n- b\r\n+c": "a\n'- b\r\n'+c", "a; -b": "a; -b", "x;": "x;", "＝1": "'＝1",
+		"\xff": "\xff", "\ufffd": "\ufffd",
 	} {
 		if got := csvfile.Neutral(cell); got != want {
 			t.Errorf("Neutral(%q) = %q, want %q", cell, got, want)
