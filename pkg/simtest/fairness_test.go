@@ -32,7 +32,8 @@ func TestASmallFileOvertakesABigOne(t *testing.T) {
 	})
 }
 
-// TestTwoHundredImportsAllMove: each has somebody in the directory before any has ended.
+// TestTwoHundredImportsAllMove: the queue is never longer than a window and a quarter for each process and one guest of each
+// import (see pkg/window): at the limit about a minute, and less than fifty files that came first fit into it as a whole.
 func TestTwoHundredImportsAllMove(t *testing.T) {
 	for name, s := range map[string]pace.Settings{"at the limit": fast, "slowly": pace.Careful} {
 		t.Run(name, func(t *testing.T) {
@@ -41,7 +42,7 @@ func TestTwoHundredImportsAllMove(t *testing.T) {
 				for n := range 200 {
 					ids = append(ids, w.drop(fmt.Sprint("file", n), 20))
 				}
-				most := 5 * time.Minute
+				most := 90 * time.Second
 				if s == pace.Careful {
 					most = 2 * time.Hour
 				}
@@ -56,7 +57,7 @@ func TestTwoHundredImportsAllMove(t *testing.T) {
 					}
 				}
 				t.Logf("all move after %s; %d have ended", took, ended)
-				if ended > 20 {
+				if ended > 50 {
 					t.Errorf("%d have ended before the last began", ended)
 				}
 			})

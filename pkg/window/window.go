@@ -32,8 +32,8 @@ const (
 	least = 20
 	// most bounds them where limits are off: 2,000 invitations are 20 s of what a process does.
 	most, mostTargets = 2000, 12_000
-	// counted is for how long the number of imports is believed.
-	counted = 10 * time.Second
+	// believed is for how long the number of imports is believed.
+	believed = 10 * time.Second
 )
 
 // Limits are how much may be on its way for all imports together.
@@ -82,9 +82,11 @@ type Window struct {
 	Settings pace.Settings
 	Breaker  Breaker
 
-	mu      sync.Mutex
-	sharers int
-	at      time.Time
+	mu sync.Mutex
+	// sent is how many invitations of each import that shares the window were on their way when it was last looked at: all at
+	// the time at, each again when it asks for room.
+	sent map[string]int
+	at   time.Time
 }
 
 // Room is how many more invitations of one import may be sent now.
@@ -107,16 +109,20 @@ func (w *Window) Room(ctx context.Context, importID string) (Room, error) {
 	if err != nil {
 		return Room{}, err
 	}
-	n, err := w.imports(ctx)
-	if err != nil {
-		return Room{}, err
-	}
 	t, err := w.Ledger.Tally(ctx, importID)
 	if err != nil {
 		return Room{}, err
 	}
-	switch room := max(1, l.Plan/n) - t.InviteSent; {
-	case t.TargetsSent >= max(1, l.Targets/n):
+	sharers, sent, err := w.shared(ctx, importID, t.InviteSent)
+	if err != nil {
+		return Room{}, err
+	}
+	room := min(max(1, l.Plan/sharers)-t.InviteSent, l.Plan+l.Plan/4-sent)
+	if t.InviteSent == 0 {
+		room = max(1, room)
+	}
+	switch {
+	case t.TargetsSent >= max(1, l.Targets/sharers):
 		return Room{Why: "enough assignments are on their way"}, nil
 	case room > 0:
 		return Room{Invites: room}, nil
@@ -137,40 +143,44 @@ func (w *Window) Limits(ctx context.Context) (Limits, error) {
 	return At(t, w.Settings, now), nil
 }
 
-// imports returns how many imports share the window, at least one: those with guests that were not sent yet or are on their
-// way. It may be ten seconds late.
-func (w *Window) imports(ctx context.Context) (int, error) {
+// shared returns how many imports share the window, and how many invitations of all of them are on their way. An import that
+// asks counts at once: many that come in the same moment would take the whole window each otherwise. What has been worked
+// off since, and what other processes send, it may know ten seconds late: so there may be a quarter more than a window on
+// its way, for each process, and one of each import.
+func (w *Window) shared(ctx context.Context, importID string, sent int) (sharers, all int, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock() // one count serves all that ask meanwhile
-	if !w.at.IsZero() && time.Since(w.at) < counted {
-		return w.sharers, nil
-	}
-	n := 0
-	for i, err := range w.Ledger.ListImports(ctx, true) {
+	if w.at.IsZero() || time.Since(w.at) >= believed {
+		counted, err := w.count(ctx)
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
-		shares, err := w.shares(ctx, i)
-		if err != nil {
-			return 0, err
-		}
-		if shares {
-			n++
-		}
+		w.sent, w.at = counted, time.Now()
 	}
-	w.sharers, w.at = max(1, n), time.Now()
-	return w.sharers, nil
+	w.sent[importID] = sent
+	for _, n := range w.sent {
+		all += n
+	}
+	return len(w.sent), all, nil
 }
 
-func (w *Window) shares(ctx context.Context, i ledger.Import) (bool, error) {
-	switch {
-	case i.Cancelled:
-		return false, nil
-	case i.State == ledger.Planning:
-		return true, nil
-	case i.State != ledger.Running:
-		return false, nil
+// count looks at the imports that share the window: those with guests that were not sent yet or are on their way.
+func (w *Window) count(ctx context.Context) (map[string]int, error) {
+	sent := map[string]int{}
+	for i, err := range w.Ledger.ListImports(ctx, true) {
+		if err != nil {
+			return nil, err
+		}
+		if i.Cancelled || i.State != ledger.Planning && i.State != ledger.Running {
+			continue
+		}
+		t, err := w.Ledger.Tally(ctx, i.ID)
+		if err != nil {
+			return nil, err
+		}
+		if i.State == ledger.Planning || t.InvitePlanned+t.InviteSent+t.TargetsSent > 0 {
+			sent[i.ID] = t.InviteSent
+		}
 	}
-	t, err := w.Ledger.Tally(ctx, i.ID)
-	return t.InvitePlanned+t.InviteSent+t.TargetsSent > 0, err
+	return sent, nil
 }

@@ -85,6 +85,18 @@ func (w *world) add(id string, state ledger.ImportState, sent, planned int) {
 	}
 }
 
+// send sends one guest's invitation.
+func (w *world) send(id string, n int) {
+	w.t.Helper()
+	_, _, err := w.UpdateEntry(w.t.Context(), id, message.GuestKey(fmt.Sprint(n)), func(e *ledger.Entry) error {
+		e.Invite.Send(time.Now())
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 func (w *world) room(id string) window.Room {
 	w.t.Helper()
 	r, err := w.window.Room(w.t.Context(), id)
@@ -98,9 +110,9 @@ func TestImportsShareTheWindow(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.add("big", ledger.Planning, 300, 500)
-		if r := w.room("big"); r.Invites != 92 {
-			t.Errorf("alone: %+v, want 392 less 300", r)
+		w.add("big", ledger.Planning, 290, 500)
+		if r := w.room("big"); r.Invites != 102 {
+			t.Errorf("alone: %+v, want 392 less 290", r)
 		}
 		w.add("small", ledger.Planning, 0, 10)
 		w.add("waiting for a person", ledger.Held, 0, 5)
@@ -111,6 +123,35 @@ func TestImportsShareTheWindow(t *testing.T) {
 		}
 		if r := w.room("small"); r.Invites != 196 {
 			t.Errorf("the other of two: %+v, want half", r)
+		}
+	})
+}
+
+// TestImportsThatComeTogetherShareTheWindow: none takes it all because it was counted before the others came.
+func TestImportsThatComeTogetherShareTheWindow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		sent := 0
+		for n := range 100 {
+			id := fmt.Sprint(n)
+			w.add(id, ledger.Planning, 0, 20)
+			for k := range 20 {
+				r := w.room(id)
+				if r.Invites == 0 {
+					break
+				}
+				w.send(id, k)
+				sent++
+			}
+		}
+		if most := 392 + 392/4 + 100; sent > most || sent < 392 {
+			t.Errorf("%d are on their way, want a window and a quarter at most, and one of each", sent)
+		}
+		for n := range 100 {
+			if got, err := w.Tally(t.Context(), fmt.Sprint(n)); err != nil || got.InviteSent == 0 {
+				t.Errorf("import %d does not move: %+v, %v", n, got, err)
+			}
 		}
 	})
 }
