@@ -178,8 +178,8 @@ func shut(row *ledger.Breaker, now time.Time, reason string) {
 	row.Probe, row.NextProbe, row.Failures = ledger.Probe{}, time.Time{}, nil
 }
 
-// stops reports whether messages of a kind have to wait.
-func stops(row ledger.Breaker, kind message.Kind) bool {
+// Stops reports whether messages of a kind have to wait.
+func Stops(row ledger.Breaker, kind message.Kind) bool {
 	return row.Open && (Cause(row.Cause) != Capped || kind == message.Invite)
 }
 

@@ -39,13 +39,13 @@ type Waiting interface {
 // meet is no failure of one, and costs no attempt.
 func (g *Guard) Do(ctx context.Context, m message.Message) error {
 	row, err := g.b.look(ctx, fresh)
-	if err == nil && stops(row, m.Kind) && !row.Probe.Is(m) {
+	if err == nil && Stops(row, m.Kind) && !row.Probe.Is(m) {
 		row, err = g.b.look(ctx, 0) // it may have been closed, or m made the probe, a moment ago
 	}
 	if err != nil {
 		return ledger.Unreachable(err)
 	}
-	if stops(row, m.Kind) && !row.Probe.Is(m) {
+	if Stops(row, m.Kind) && !row.Probe.Is(m) {
 		if held, err := g.hold(ctx, m, ledger.WaitBreaker); held || err != nil {
 			return err
 		}
@@ -75,7 +75,7 @@ func (g *Guard) judge(ctx context.Context, m message.Message, err error) error {
 	switch {
 	case noted != nil:
 		return ledger.Unreachable(noted)
-	case stops(row, m.Kind):
+	case Stops(row, m.Kind):
 		slog.WarnContext(ctx, "the breaker is open", slog.String("cause", row.Cause), slog.String("error", err.Error()))
 		_, err := g.hold(ctx, m, ledger.WaitBreaker)
 		return err

@@ -35,6 +35,8 @@ type Import struct {
 	Revision                          int // of the wanted results, from 1; a replay raises it
 	Reported                          int // revision of the last results written
 	Cancelled                         bool
+	CancelledAt                       time.Time // when an operator cancelled it
+	Reopening                         time.Time // until then a replay opens guests again, and no results are written
 	Results                           string    // path of the summary in container "results"
 	Ask                               string    // JSON of policy.Ask, while held
 	Run                               string    // the reading whose work files count; see [Import.Work]

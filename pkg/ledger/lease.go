@@ -100,10 +100,11 @@ func Release(ctx context.Context, l Guests, g *Guest) error {
 }
 
 // EraseLink erases a guest's redeem link when no mail with it will be sent: a replay asks for a new one. Its errors are
-// verdicts; whoever works on the guest is waited for, since a write would make him lose his lease.
+// verdicts; whoever works on the guest is waited for, since a write would make him lose his lease, and since he may be about
+// to write down a new link.
 func EraseLink(ctx context.Context, l Holding, key, holder string, d time.Duration) error {
 	g, err := l.Guest(ctx, key)
-	if errors.Is(err, ErrNotFound) || err == nil && g.RedeemURL == "" {
+	if errors.Is(err, ErrNotFound) || err == nil && g.RedeemURL == "" && g.Holder == "" {
 		return nil
 	}
 	if err != nil {

@@ -125,8 +125,13 @@ func (s *Step) mail(ctx context.Context, m message.Message, i ledger.Import, e l
 
 // again finishes a step that is recorded: a failure is dead-lettered again; what may have been lost is the report.
 func (s *Step) again(ctx context.Context, m message.Message, step ledger.Step) error {
-	if step.Outcome == ledger.Failed {
+	switch step.Outcome {
+	case ledger.Failed:
 		return step.Failure()
+	case ledger.Cancelled: // perhaps while a new link was asked for
+		if err := ledger.EraseLink(ctx, s.Ledger, m.Guest, s.Holder(), s.Lease); err != nil {
+			return err
+		}
 	}
 	return s.update(ctx, m, func(*ledger.Entry) error { return ledger.ErrUnchanged })
 }

@@ -11,7 +11,12 @@ import (
 	"guestlist/pkg/message"
 )
 
-// pages reopens guests, some at a time.
+// reopening is for how long no results are written after a page of guests began to be reopened, unless the replay ends
+// before. A page takes seconds.
+const reopening = 5 * time.Minute
+
+// pages reopens guests, some at a time. No results are written until all of them are: those of a revision whose first guests
+// have ended again while its last are not reopened yet would count as the last results.
 func (r *Replay) pages(ctx context.Context, i *ledger.Import, guests []string, sel Selection, res *Result) error {
 	for page := range slices.Chunk(guests, batch) {
 		n, err := r.reopen(ctx, i, page, sel)
@@ -20,6 +25,44 @@ func (r *Replay) pages(ctx context.Context, i *ledger.Import, guests []string, s
 			return err
 		}
 	}
+	if err := r.keepOpen(ctx, i, time.Time{}); err != nil {
+		return err
+	}
+	res.Revision = i.Revision
+	return r.report(ctx, *i)
+}
+
+// report asks for the results if all guests have ended before they could be written.
+func (r *Replay) report(ctx context.Context, i ledger.Import) error {
+	t, err := r.Ledger.Tally(ctx, i.ID)
+	if err != nil {
+		return fmt.Errorf("tally of import %s: %w", i.ID, err)
+	}
+	if t.Open > 0 || i.State != ledger.Running {
+		return nil
+	}
+	return r.Bus.Send(ctx, message.NewReport(message.Message{Import: i.ID, Source: i.Source}))
+}
+
+// keepOpen lets no results be written until a time, and leaves in i the import as it is then. If results were written although
+// guests are still to be reopened, because this process stood still, it asks for one more revision. It writes the import in any
+// case: a report that has counted the open guests before then fails to record itself.
+func (r *Replay) keepOpen(ctx context.Context, i *ledger.Import, until time.Time) error {
+	kept, err := r.Ledger.UpdateImport(ctx, i.ID, func(i *ledger.Import) error {
+		if i.Purged > 0 {
+			return ledger.PurgedFailure(i.ID)
+		}
+		if !i.Open() {
+			i.Revision++
+			i.Finished = time.Time{}
+		}
+		i.ReportDue, i.Reopening = time.Time{}, until
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("keep import %s open: %w", i.ID, err)
+	}
+	*i = kept
 	return nil
 }
 
@@ -62,32 +105,32 @@ func failures(e *ledger.Entry, code string) []*ledger.Step {
 	return steps
 }
 
+// errStood means that results may have been written since the import was kept open.
+var errStood = errors.New("this replay stood still for too long; start it again")
+
 // reopen gives the guests' failed steps a new generation and sends their messages. It leaves in i the import as it is then.
+// What is reopened and not sent is sent by the sweep, which sees the import: it was kept open first.
 func (r *Replay) reopen(ctx context.Context, i *ledger.Import, guests []string, sel Selection) (int, error) {
 	now, err := r.Ledger.Now(ctx)
 	if err != nil {
 		return 0, err
 	}
+	if err := r.keepOpen(ctx, i, now.Add(reopening)); err != nil {
+		return 0, err
+	}
 	changed, err := r.Ledger.UpdateEntries(ctx, i.ID, guests, func(e *ledger.Entry) error {
-		steps := failures(e, sel.Code)
-		if len(steps) == 0 {
+		at, err := r.Ledger.Now(ctx)
+		switch {
+		case err != nil:
+			return err
+		case !at.Before(now.Add(reopening)):
+			return errStood
+		case !again(e, sel.Code, now):
 			return ledger.ErrUnchanged // somebody else replayed it meanwhile
-		}
-		if e.Invite.Outcome == ledger.Failed {
-			reopenRest(e)
-		}
-		for _, s := range steps {
-			s.Generation++
-			s.Send(now)
 		}
 		return nil
 	})
-	// Part of the guests may be open even after an error.
-	kept, kerr := r.Ledger.UpdateImport(context.WithoutCancel(ctx), i.ID, keepOpen)
-	if kerr == nil {
-		*i = kept
-	}
-	if err := errors.Join(err, kerr); err != nil {
+	if err != nil {
 		return 0, fmt.Errorf("reopen guests of import %s: %w", i.ID, err)
 	}
 	var msgs []message.Message
@@ -100,19 +143,17 @@ func (r *Replay) reopen(ctx context.Context, i *ledger.Import, guests []string, 
 	return len(msgs), nil
 }
 
-// keepOpen asks for one more revision if results were written after the guests before had ended, and before these were
-// reopened. It writes the import in any case: a report that has counted the open guests too early then fails to record
-// itself and counts again.
-func keepOpen(i *ledger.Import) error {
-	if i.Purged > 0 {
-		return ledger.PurgedFailure(i.ID)
+// again reopens an entry's failed steps that match; false if it has none.
+func again(e *ledger.Entry, code string, now time.Time) bool {
+	steps := failures(e, code)
+	if len(steps) > 0 && e.Invite.Outcome == ledger.Failed {
+		reopenRest(e)
 	}
-	if !i.Open() {
-		i.Revision++
-		i.Finished = time.Time{}
+	for _, s := range steps {
+		s.Generation++
+		s.Send(now)
 	}
-	i.ReportDue = time.Time{}
-	return nil
+	return len(steps) > 0
 }
 
 // reopenRest makes planned again what ended because the invitation failed.

@@ -67,7 +67,7 @@ func (r *Replay) Run(ctx context.Context, sel Selection) (Result, error) {
 		return Result{}, &message.Failure{Code: "replay.nothing", Text: fmt.Sprintf("Import %s has no failed step that matches. "+
 			"\"guestlist status %s\" shows what became of its rows.", i.ID, i.ID)}
 	}
-	if i, err = r.Ledger.UpdateImport(ctx, i.ID, raise); err != nil {
+	if i, err = r.raised(ctx, i.ID); err != nil {
 		return Result{}, fmt.Errorf("raise the revision of import %s: %w", i.ID, err)
 	}
 	res := Result{Import: i.ID, Revision: i.Revision, Guests: len(guests)}
@@ -100,12 +100,25 @@ func (r *Replay) Count(ctx context.Context, sel Selection) (int, error) {
 	return len(guests), err
 }
 
-func raise(i *ledger.Import) error {
+// raised asks for one more revision of the results, unless the import was cancelled or purged since somebody looked.
+func (r *Replay) raised(ctx context.Context, id string) (ledger.Import, error) {
+	now, err := r.Ledger.Now(ctx)
+	if err != nil {
+		return ledger.Import{}, err
+	}
+	return r.Ledger.UpdateImport(ctx, id, func(i *ledger.Import) error { return r.raise(ctx, i, now) })
+}
+
+func (r *Replay) raise(ctx context.Context, i *ledger.Import, now time.Time) error {
 	if i.Purged > 0 {
 		return ledger.PurgedFailure(i.ID)
 	}
+	if err := r.ending(ctx, *i); err != nil {
+		return err
+	}
 	i.Revision++
-	i.Cancelled = false
+	i.Cancelled, i.CancelledAt = false, time.Time{}
+	i.Reopening = now.Add(reopening)
 	i.Finished, i.ReportDue = time.Time{}, time.Time{}
 	return nil
 }
@@ -127,7 +140,7 @@ func (r *Replay) restart(ctx context.Context, i ledger.Import) (Result, error) {
 		} else {
 			i.State, i.Stage = ledger.Staging, ledger.Phase{Generation: i.Stage.Generation + 1, Due: now}
 		}
-		return raise(i)
+		return r.raise(ctx, i, now)
 	})
 	if err != nil {
 		return Result{}, fmt.Errorf("restart import %s: %w", i.ID, err)

@@ -85,8 +85,8 @@ func (s *Step) Do(ctx context.Context, m message.Message) error {
 	_, err = s.Ledger.UpdateImport(ctx, i.ID, func(j *ledger.Import) error {
 		if t, err := s.Ledger.Tally(ctx, i.ID); err != nil {
 			return err
-		} else if recorded = t.Open == 0 && j.Reported < i.Revision; !recorded {
-			return ledger.ErrUnchanged // a replay opened a guest while this was written, or another report was faster
+		} else if recorded = t.Open == 0 && j.Reported < i.Revision && !now.Before(j.Reopening); !recorded {
+			return ledger.ErrUnchanged // a replay opens guests since this was written, or another report was faster
 		}
 		j.Reported, j.Results, j.Finished = i.Revision, names(i).summary, now
 		return nil
@@ -116,6 +116,13 @@ func unwritten(ctx context.Context, i ledger.Import, err error) error {
 // ready reports whether the results of the wanted revision can and should be written.
 func (s *Step) ready(ctx context.Context, i ledger.Import) (bool, int, error) {
 	if !i.Open() || !i.Final() && i.State != ledger.Running {
+		return false, 0, nil
+	}
+	now, err := s.Ledger.Now(ctx)
+	if err != nil {
+		return false, 0, ledger.Unreachable(err)
+	}
+	if now.Before(i.Reopening) { // the replay asks again, and so does the sweep
 		return false, 0, nil
 	}
 	t, err := s.Ledger.Tally(ctx, i.ID)

@@ -53,7 +53,7 @@ func TestCancelEndsWhatIsOpenAndKeepsWhatIsDone(t *testing.T) {
 		guest(3, ledger.Step{Generation: 1, State: ledger.Waiting, Wait: "rate"}))
 	w.cancel("a")
 	untouched := w.entry("a", 2)
-	got := w.run()
+	got := w.later(time.Minute)
 	if len(got) != 1 || got[0].Kind != message.Report {
 		t.Errorf("sent %+v, want only a report", briefs(got))
 	}
@@ -68,6 +68,28 @@ func TestCancelEndsWhatIsOpenAndKeepsWhatIsDone(t *testing.T) {
 		if s.State != ledger.Ended || s.Outcome != ledger.Cancelled || s.Code != "import.cancelled" || !s.At.Equal(w.now) {
 			t.Errorf("an open step became %+v, want cancelled now", s)
 		}
+	}
+}
+
+// TestCancelLeavesWhatSomebodyMayBeAt: a row that says "cancelled before this was done" must not be wrong because the last write
+// was under way. What nobody has sent ends at once.
+func TestCancelLeavesWhatSomebodyMayBeAt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.imports(ledger.Import{ID: "a", State: ledger.Running}, guest(0, ended(ledger.Done), sent(w.now)), guest(1, waits(ledger.WaitDay)), guest(2, sent(w.now)))
+	w.cancel("a")
+	if got := w.later(55 * time.Second); len(got) != 0 || w.entry("a", 0).Ended() || w.entry("a", 1).Outcome() != ledger.Cancelled || w.entry("a", 2).Ended() {
+		t.Errorf("55 s later: sent %+v, %+v, %+v", briefs(got), w.entry("a", 0).Targets, w.entry("a", 1).Invite)
+	}
+	if _, err := w.ledger.Claim(t.Context(), guestOf(2), "inviting", 2*time.Minute); err != nil { // Microsoft mails this one
+		t.Fatal(err)
+	}
+	w.later(5 * time.Second)
+	if w.entry("a", 0).Targets[0].Outcome != ledger.Cancelled || w.entry("a", 2).Ended() {
+		t.Errorf("a minute later: %+v, want it cancelled; %+v, want it left to who works on it", w.entry("a", 0).Targets, w.entry("a", 2).Invite)
+	}
+	if got := w.later(3 * time.Minute); len(got) != 1 || got[0].Kind != message.Report || w.entry("a", 2).Outcome() != ledger.Cancelled {
+		t.Errorf("when its lease has run out: sent %+v, %+v", briefs(got), w.entry("a", 2).Invite)
 	}
 }
 
@@ -117,7 +139,7 @@ func TestCancelKeepsAMailThatWent(t *testing.T) {
 	}
 	w.imports(ledger.Import{ID: "a", State: ledger.Running}, entries...)
 	w.cancel("a")
-	w.run()
+	w.later(time.Minute)
 	for n, want := range []ledger.Outcome{ledger.Done, ledger.Cancelled, ledger.Cancelled} {
 		if got := w.entry("a", n).Notify; got.State != ledger.Ended || got.Outcome != want {
 			t.Errorf("guest %d: %+v, want %s", n, got, want)
@@ -137,7 +159,7 @@ func TestCancelErasesRedeemLinks(t *testing.T) {
 		e := guest(n, ended(ledger.Done))
 		e.Notify = sent(w.now)
 		entries = append(entries, e)
-		g, err := w.ledger.Claim(t.Context(), e.Guest, "worker", time.Minute)
+		g, err := w.ledger.Claim(t.Context(), e.Guest, "worker", 2*time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -163,11 +185,11 @@ func TestCancelErasesRedeemLinks(t *testing.T) {
 		}
 		return n
 	}
-	w.run()
+	w.later(time.Minute)
 	if n := kept(); n != 1 || w.entry("a", 0).Notify.Outcome != ledger.Cancelled || w.entry("a", 1).Ended() {
 		t.Errorf("%d links kept, want that of the guest who is worked on; %+v", n, w.entry("a", 1).Notify)
 	}
-	w.later(2 * time.Minute)
+	w.later(3 * time.Minute) // the lease of whom the sweep found working has run out
 	if n := kept(); n != 0 || !w.entry("a", 1).Ended() {
 		t.Errorf("%d links kept when the lease had run out", n)
 	}

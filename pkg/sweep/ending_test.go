@@ -101,13 +101,27 @@ func TestBrokenPlanCanBeCancelled(t *testing.T) {
 	w.imports(ledger.Import{ID: "a", State: ledger.Broken, Code: "attempts.exhausted"},
 		guest(0, ledger.Step{Generation: 1, State: ledger.Planned}), guest(1, sent(w.now)))
 	w.cancel("a")
-	got := w.run()
+	got := w.later(time.Minute)
 	if len(got) != 1 || got[0].Kind != message.Report {
 		t.Errorf("sent %+v, want the report", briefs(got))
 	}
 	for n := range 2 {
 		if s := w.entry("a", n).Invite; s.Outcome != ledger.Cancelled || s.Code != "import.cancelled" {
 			t.Errorf("guest %d: %+v, want cancelled", n, s)
+		}
+	}
+}
+
+// TestWhoWaitsInABrokenImportGoesOn: the plan failed midway, and some who had been sent wait for the slow start, the day's cap
+// or the breaker.
+func TestWhoWaitsInABrokenImportGoesOn(t *testing.T) {
+	t.Parallel()
+	for _, reason := range []string{ledger.WaitRate, ledger.WaitDay, ledger.WaitBreaker} {
+		w := newWorld(t)
+		w.imports(ledger.Import{ID: "a", State: ledger.Broken, Code: "attempts.exhausted"}, guest(0, waits(reason)))
+		got := w.later(time.Minute)
+		if s := w.entry("a", 0).Invite; len(got) != 1 || got[0].Kind != message.Invite || s.State != ledger.Sent {
+			t.Errorf("%s: sent %+v, %+v", reason, briefs(got), s)
 		}
 	}
 }

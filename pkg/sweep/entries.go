@@ -5,22 +5,31 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/message"
 )
 
-// cancel ends everything that is open. A mail that went, and of which only the record or the copy is missing, went: its step
-// ends as done. The redeem link of one that will not go is erased first. A guest that somebody works on is left to the next
-// sweep.
+// cancelTime is what is under way when an import is cancelled may take: a handler looks whether it is within seconds, and an
+// assignment then gathers for 5 s, waits for its turn for 20 s and is written. Its row would say that it was cancelled.
+const cancelTime = time.Minute
+
+// cancel ends everything that is open; what was sent, only when nobody can be at it any more. A mail that went, and of which
+// only the record or the copy is missing, went: its step ends as done. The redeem link of one that will not go is erased first.
+// A guest that somebody works on is left to the next sweep.
 func (s *Sweep) cancel(ctx context.Context, i ledger.Import, now time.Time) error {
 	left := func(err error) bool {
 		slog.WarnContext(ctx, "a cancelled guest is left to the next sweep", slog.String("error", err.Error()))
 		return false
 	}
+	early := now.Sub(i.CancelledAt) < min(cancelTime, s.StaleAfter/10)
 	return s.end(ctx, i, func(e *ledger.Entry) bool {
-		if e.Invite.State == ledger.Planned || e.Notify.State == ledger.Ended {
+		if early && slices.ContainsFunc(e.Steps(), func(step *ledger.Step) bool { return step.State == ledger.Sent }) {
+			return false
+		}
+		if e.Invite.State == ledger.Planned || e.Invite.State == ledger.Ended && e.Notify.State == ledger.Ended {
 			return true
 		}
 		if went, err := s.mailed(ctx, e); err != nil || went {
@@ -59,23 +68,23 @@ func (s *Sweep) mailed(ctx context.Context, e *ledger.Entry) (bool, error) {
 }
 
 // end changes the open entries of an import. ready is asked first, once each, whether it may be changed now; change says
-// whether it changed one.
+// whether it changed one. i may have been read minutes ago and been replayed since: who opens an entry again writes the import
+// first and raises the entry's generation, so the import is read after the entries, and an entry of another generation is
+// left.
 func (s *Sweep) end(ctx context.Context, i ledger.Import, ready, change func(*ledger.Entry) bool) error {
 	for part := range ledger.Parts {
-		var open []string
-		for e, err := range s.Ledger.ListEntries(ctx, i.ID, part, "") {
-			if err != nil {
-				return err
-			}
-			if !e.Ended() && ready(&e) {
-				open = append(open, e.Guest)
-			}
+		open, generations, err := s.listOpen(ctx, i, part, ready)
+		if err != nil {
+			return err
 		}
 		if len(open) == 0 {
 			continue
 		}
-		_, err := s.Ledger.UpdateEntries(ctx, i.ID, open, func(e *ledger.Entry) error {
-			if e.Ended() || !change(e) {
+		if now, err := s.Ledger.Import(ctx, i.ID); err != nil || now.Cancelled != i.Cancelled || now.State != i.State {
+			return err
+		}
+		_, err = s.Ledger.UpdateEntries(ctx, i.ID, open, func(e *ledger.Entry) error {
+			if e.Ended() || !slices.Equal(generationsOf(e), generations[e.Guest]) || !change(e) {
 				return ledger.ErrUnchanged
 			}
 			return nil
@@ -85,6 +94,28 @@ func (s *Sweep) end(ctx context.Context, i ledger.Import, ready, change func(*le
 		}
 	}
 	return nil
+}
+
+// listOpen returns the open guests of a part that are ready, with the generations of their steps.
+func (s *Sweep) listOpen(ctx context.Context, i ledger.Import, part int, ready func(*ledger.Entry) bool) ([]string, map[string][]int, error) {
+	var open []string
+	generations := map[string][]int{}
+	for e, err := range s.Ledger.ListEntries(ctx, i.ID, part, "") {
+		if err != nil {
+			return nil, nil, err
+		}
+		if !e.Ended() && ready(&e) {
+			open, generations[e.Guest] = append(open, e.Guest), generationsOf(&e)
+		}
+	}
+	return open, generations, nil
+}
+
+func generationsOf(e *ledger.Entry) (all []int) {
+	for _, step := range e.Steps() {
+		all = append(all, step.Generation)
+	}
+	return all
 }
 
 // stale sends again, with a new generation, what was sent and is long overdue.

@@ -45,33 +45,43 @@ func (s *Sweep) move(ctx context.Context, i ledger.Import, now time.Time) error 
 	return errors.Join(refused, err)
 }
 
-// broken ends an import whose plan failed midway: who was sent goes on, who was not ends with the plan's reason, and the
-// results are written when all have ended. A replay plans the rest.
+// broken ends an import whose plan failed midway: who was sent goes on, also who waits; who was not ends with the plan's
+// reason, and the results are written when all have ended. A replay plans the rest.
 func (s *Sweep) broken(ctx context.Context, i ledger.Import, now time.Time) error {
-	why := &message.Failure{Code: i.Code, Text: i.Text}
-	end := func() error {
-		if i.Cancelled {
-			return s.cancel(ctx, i, now)
-		}
-		return s.end(ctx, i, func(e *ledger.Entry) bool { return e.Invite.State == ledger.Planned }, func(e *ledger.Entry) bool {
-			if e.Invite.State != ledger.Planned {
-				return false
-			}
-			e.EndAll(ledger.Failed, why, now)
-			return true
-		})
+	t, err := s.Ledger.Tally(ctx, i.ID)
+	switch {
+	case err != nil:
+		return err
+	case t.Open == 0:
+		return s.report(ctx, i, now)
+	case i.Cancelled:
+		err = s.cancel(ctx, i, now)
+	case t.InvitePlanned > 0: // otherwise all entries would be read for nothing
+		err = s.unplanned(ctx, i, now)
 	}
-	if err := end(); err != nil {
+	if err != nil {
 		return err
 	}
 	if err := s.stale(ctx, i, now); err != nil {
 		return err
 	}
-	t, err := s.Ledger.Tally(ctx, i.ID)
-	if err != nil || t.Open > 0 {
+	if t, err = s.Ledger.Tally(ctx, i.ID); err != nil || t.Open > 0 {
 		return err
 	}
 	return s.report(ctx, i, now)
+}
+
+// unplanned ends who was not sent before the plan failed.
+func (s *Sweep) unplanned(ctx context.Context, i ledger.Import, now time.Time) error {
+	why := &message.Failure{Code: i.Code, Text: i.Text}
+	planned := func(e *ledger.Entry) bool { return e.Invite.State == ledger.Planned }
+	return s.end(ctx, i, planned, func(e *ledger.Entry) bool {
+		if !planned(e) {
+			return false
+		}
+		e.EndAll(ledger.Failed, why, now)
+		return true
+	})
 }
 
 // staging ends a cancelled import that has no entries yet; otherwise it looks for a lost stage message.

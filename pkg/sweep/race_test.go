@@ -135,3 +135,27 @@ func TestGuestThatEndsMeanwhileIsNotSentAgainOrCancelled(t *testing.T) {
 		}
 	}
 }
+
+// TestCancelLeavesWhatWasReplayedMeanwhile: the guest ended after the sweep had read it, and a replay, which that allows, sent
+// it again before the sweep wrote.
+func TestCancelLeavesWhatWasReplayedMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.imports(ledger.Import{ID: "a", State: ledger.Running}, guest(0, sent(w.now)))
+	w.cancel("a")
+	w.now = w.now.Add(time.Hour)
+	w.overtake(func() {
+		w.setImport("a", func(i *ledger.Import) { i.Cancelled, i.Revision = false, i.Revision+1 })
+		_, _, err := w.ledger.UpdateEntry(t.Context(), "a", guestOf(0), func(e *ledger.Entry) error {
+			e.Invite.Generation++
+			e.Invite.Send(w.now)
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	if s := w.entry("a", 0).Invite; s.State != ledger.Sent || s.Generation != 2 {
+		t.Errorf("the replayed step is %+v", s)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"guestlist/pkg/breaker"
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/message"
 	"guestlist/pkg/window"
@@ -26,12 +27,13 @@ type waiter struct {
 
 // resume sends what waited and may go on, as far as the window has room; imports share it. Invitations are spread over the
 // time until the next sweep, so that a file that arrives meanwhile goes between. While the breaker is open it
-// sends no more than a probe, and looks at no guest.
+// sends no more than a probe, and looks at no guest; where the breaker stops invitations only, what else waited goes on.
 func (s *Sweep) resume(ctx context.Context, imports []ledger.Import, now time.Time) error {
 	if err := s.Breaker.Probe(ctx, s.Ledger, imports, s.Bus.Send); err != nil {
 		return fmt.Errorf("probe: %w", err)
 	}
-	if _, open, err := s.Breaker.Open(ctx); open || err != nil {
+	row, _, err := s.Breaker.Open(ctx)
+	if err != nil || breaker.Stops(row, message.Assign) {
 		return err
 	}
 	l, err := s.Window.Limits(ctx)
@@ -43,6 +45,9 @@ func (s *Sweep) resume(ctx context.Context, imports []ledger.Import, now time.Ti
 		return err
 	}
 	reasons, room := due(l, sent)
+	if breaker.Stops(row, message.Invite) {
+		reasons, room = []string{ledger.WaitBreaker}, 0
+	}
 	share(all, room, reasons)
 	d := drain{Sweep: s, now: now, next: now.Add(time.Duration(sent) * l.Interval), interval: l.Interval, ramped: l.Ramped, targets: l.Targets - targets}
 	for _, w := range all {
@@ -58,7 +63,7 @@ func (s *Sweep) resume(ctx context.Context, imports []ledger.Import, now time.Ti
 // waiters returns the imports with guests that wait, and what is on its way for all imports.
 func (s *Sweep) waiters(ctx context.Context, imports []ledger.Import) (all []*waiter, sent, targets int, err error) {
 	for _, i := range imports {
-		if i.Cancelled || i.State != ledger.Running && i.State != ledger.Planning {
+		if i.Cancelled || i.State != ledger.Running && i.State != ledger.Planning && i.State != ledger.Broken {
 			continue
 		}
 		t, err := s.Ledger.Tally(ctx, i.ID)

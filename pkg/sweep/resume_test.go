@@ -186,7 +186,8 @@ func TestImportsShareWhatIsSent(t *testing.T) {
 func TestProbesAreSentWhileItIsOpen(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.imports(ledger.Import{ID: "a", State: ledger.Running}, many(30, waits("breaker"))...)
+	w.imports(ledger.Import{ID: "a", State: ledger.Running},
+		append(many(30, waits("breaker")), guest(30, ended(ledger.Done), waits("breaker")))...)
 	w.breaker(ledger.Breaker{Open: true, Cause: string(breaker.Outage), Kind: message.Invite, NextProbe: w.now.Add(time.Minute)})
 	if got := w.run(); len(got) != 0 {
 		t.Errorf("sent before its time: %+v", briefs(got))
@@ -268,5 +269,21 @@ func TestCancelledGuestsAreNotResumed(t *testing.T) {
 	w.close()
 	if got := w.later(time.Minute); len(got) != 0 {
 		t.Errorf("sent %+v", briefs(got))
+	}
+}
+
+// TestAssignmentsGoOnWhileOnlyInvitationsAreCapped: they began to wait in an outage, and its probe met the end of the day's
+// invitations. Whoever waits for an invitation waits on.
+func TestAssignmentsGoOnWhileOnlyInvitationsAreCapped(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.breaker(ledger.Breaker{Open: true, Cause: string(breaker.Capped), Operation: "invite", Kind: message.Invite, NextProbe: w.now.Add(time.Hour)})
+	w.imports(ledger.Import{ID: "a", State: ledger.Running, Plan: ledger.Phase{Generation: 1}},
+		guest(0, waits(ledger.WaitBreaker)), guest(1, waits(ledger.WaitDay)), guest(2, ended(ledger.Done), waits(ledger.WaitBreaker)))
+	if diff := cmp.Diff([]brief{{message.Assign, "a", guestOf(2), 0, 2}}, briefs(w.run())); diff != "" {
+		t.Errorf("sent, -want +got:\n%s", diff)
+	}
+	if got := w.later(time.Minute); len(got) != 0 {
+		t.Errorf("a minute later: %+v", briefs(got))
 	}
 }

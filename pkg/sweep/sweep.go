@@ -25,6 +25,7 @@ import (
 // Ledger is the part of the ledger that the sweep uses.
 type Ledger interface {
 	Now(ctx context.Context) (time.Time, error)
+	Import(ctx context.Context, id string) (ledger.Import, error)
 	ListImports(ctx context.Context, openOnly bool) iter.Seq2[ledger.Import, error]
 	UpdateImport(ctx context.Context, id string, change func(*ledger.Import) error) (ledger.Import, error)
 	EndedBefore(ctx context.Context, t time.Time) iter.Seq2[ledger.Import, error]

@@ -150,7 +150,7 @@ func (s *Store) putImport(i ledger.Import) ledger.Import {
 // normal returns i with its times as a table would return them.
 func normal(i ledger.Import) ledger.Import {
 	i.Created, i.Finished, i.Expected = utc(i.Created), utc(i.Finished), utc(i.Expected)
-	i.Approval.At = utc(i.Approval.At)
+	i.Approval.At, i.CancelledAt, i.Reopening = utc(i.Approval.At), utc(i.CancelledAt), utc(i.Reopening)
 	i.Stage.Due, i.Plan.Due, i.ReportDue = utc(i.Stage.Due), utc(i.Plan.Due), utc(i.ReportDue)
 	return i
 }

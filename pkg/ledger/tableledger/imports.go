@@ -93,7 +93,7 @@ func (s *Store) UpdateImport(ctx context.Context, id string, change func(*ledger
 // writeImport writes an import in place of old, or a new one if old is nil, with the row that marks it as open; errLost.
 func (s *Store) writeImport(ctx context.Context, i ledger.Import, old *ledger.Import, etag azcore.ETag) (ledger.Import, error) {
 	i.Created, i.Finished, i.Expected = utc(i.Created), utc(i.Finished), utc(i.Expected)
-	i.Approval.At = utc(i.Approval.At)
+	i.Approval.At, i.CancelledAt, i.Reopening = utc(i.Approval.At), utc(i.CancelledAt), utc(i.Reopening)
 	i.Stage.Due, i.Plan.Due, i.ReportDue = utc(i.Stage.Due), utc(i.Plan.Due), utc(i.ReportDue)
 	i.Version = newVersion()
 	if err := ledger.CheckImport(i); err != nil {

@@ -1,0 +1,35 @@
+package assign_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"guestlist/pkg/breaker"
+	"guestlist/pkg/ledger"
+	"guestlist/pkg/sweep"
+	"guestlist/pkg/window"
+)
+
+// TestCancelDuringAWriteTellsWhatWasGranted: an operator cancels, and a sweep comes, while the answer is under way.
+func TestCancelDuringAWriteTellsWhatWasGranted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.invited(ledger.Done, 1)
+	w.dir.after = func() {
+		if _, err := sweep.Cancel(t.Context(), w.ledger, importID); err != nil {
+			t.Error(err)
+		}
+		b := breaker.New(w.ledger, breaker.DefaultWaits)
+		s := sweep.Sweep{Ledger: w.ledger, Bus: w.bus, StaleAfter: 30 * time.Minute, Breaker: b, Window: &window.Window{Ledger: w.ledger, Breaker: b},
+			Tidy: func(context.Context) (int, error) { return 0, nil }}
+		w.now = w.now.Add(55 * time.Second) // gathering, the wait for a turn and a slow call
+		if err := s.Run(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	w.must(target(0))
+	if s := w.entry().Targets[0].Step; len(w.dir.has) == 0 || s.Outcome != ledger.Done {
+		t.Errorf("granted %v, and the row says %s: %s", w.dir.has, s.Outcome, s.Text)
+	}
+}
