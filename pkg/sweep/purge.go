@@ -93,12 +93,19 @@ func (s *Sweep) begin(ctx context.Context, i ledger.Import, limit time.Time) (le
 	return j, j.Purged > 0, nil
 }
 
+// errAnew means that another sweep has removed the import while this one stood still, and that it was imported anew since, from
+// its upload event: it has the same id.
+var errAnew = fmt.Errorf("imported anew: %w", ledger.ErrNotFound)
+
 // remove removes everything of an import but its row and its dead letters.
 func (s *Sweep) remove(ctx context.Context, i ledger.Import) (ledger.Import, error) {
 	for part := i.Purged - 1; part < ledger.Parts; part++ {
 		some, err := s.forget(ctx, i.ID, part)
 		if err == nil && some {
 			i, err = s.Ledger.UpdateImport(ctx, i.ID, func(i *ledger.Import) error {
+				if i.Purged == 0 {
+					return errAnew
+				}
 				i.Purged = max(i.Purged, part+2)
 				return nil
 			})
@@ -106,6 +113,11 @@ func (s *Sweep) remove(ctx context.Context, i ledger.Import) (ledger.Import, err
 		if err != nil {
 			return i, err
 		}
+	}
+	if now, err := s.Ledger.Import(ctx, i.ID); err != nil {
+		return i, err
+	} else if now.Purged == 0 {
+		return i, errAnew
 	}
 	if err := s.Ledger.PurgeEntries(ctx, i.ID); err != nil {
 		return i, err

@@ -16,6 +16,7 @@ import (
 	"guestlist/pkg/bus"
 	"guestlist/pkg/crashtest"
 	"guestlist/pkg/ledger"
+	"guestlist/pkg/ledger/memledger"
 	"guestlist/pkg/message"
 	"guestlist/pkg/replay"
 	"guestlist/pkg/report"
@@ -284,6 +285,54 @@ func TestRowThatAnotherSweepStillNeedsIsLeft(t *testing.T) {
 	if err := a.run(); err != nil || a.left("old") != nil {
 		t.Errorf("%v; left %q", err, a.left("old"))
 	}
+}
+
+// TestPurgeThatStoodStillLeavesTheImportThatCameAgain: another sweep removed the old one meanwhile, and somebody has replayed its
+// upload event, which makes an import of the same id.
+func TestPurgeThatStoodStillLeavesTheImportThatCameAgain(t *testing.T) {
+	t.Parallel()
+	for still := 1; ; still++ { // at each write to the import's row, and then before the entries are removed
+		a := newArchive(t)
+		a.old("old", a.now.Add(-purgeAfter-time.Hour), 2)
+		calls := 0
+		s := a.purging()
+		s.Ledger = slow{a.ledger, func() {
+			if calls++; calls == still {
+				if err := a.run(); err != nil {
+					t.Error(err)
+				}
+				a.imports(ledger.Import{ID: "old", State: ledger.Running}, guest(7, sent(a.now)))
+			}
+		}}
+		if err := s.Run(t.Context()); err != nil {
+			t.Errorf("stood still at %d: %v", still, err)
+		}
+		if calls < still {
+			if still < 4 {
+				t.Errorf("it could stand still %d times", calls)
+			}
+			return
+		}
+		if i := a.get("old"); i.Purged != 0 || !i.Open() || a.entry("old", 7).Invite.State != ledger.Sent {
+			t.Errorf("stood still at %d: %+v", still, i)
+		}
+	}
+}
+
+// slow is a ledger in which something happens before the row of an import is read or written.
+type slow struct {
+	*memledger.Store
+	before func()
+}
+
+func (l slow) UpdateImport(ctx context.Context, id string, change func(*ledger.Import) error) (ledger.Import, error) {
+	l.before()
+	return l.Store.UpdateImport(ctx, id, change)
+}
+
+func (l slow) Import(ctx context.Context, id string) (ledger.Import, error) {
+	l.before()
+	return l.Store.Import(ctx, id)
 }
 
 // TestOneOldImportDoesNotStopTheOthers, and not more than fifty are removed in one sweep.

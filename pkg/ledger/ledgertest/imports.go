@@ -27,7 +27,7 @@ func fullImport(id string) ledger.Import {
 		ID: id, Source: "partners", Account: "account", Container: "inbox-partners", Path: "a/b ü.csv", ETag: "0x8D",
 		Created: noon, Finished: noon.Add(1), State: ledger.Held, Code: "source.unknown", Text: "no policy: 'partners'",
 		Stage: ledger.Phase{Generation: 2, Due: noon}, Plan: ledger.Phase{Generation: 3}, Rows: 1_000_000, RowsRejected: 7,
-		GuestsPlanned: 999_000, Revision: 2, Reported: 1, Cancelled: true, Results: "partners/b/r.json",
+		GuestsPlanned: 999_000, Revision: 2, Reported: 1, Cancelled: true, CancelledAt: noon.Add(2), Reopening: noon.Add(3), Results: "partners/b/r.json",
 		Ask: `{"groups":["` + strings.Repeat("ü", 50_000) + `"]}`,
 	}
 }
