@@ -45,11 +45,14 @@ func TestManySendersShareTheLinks(t *testing.T) {
 	t.Parallel()
 	srv := serve(t, 0)
 	b := connect(t, srv)
-	const senders = 60
+	const senders = 200
+	if err := b.Send(t.Context(), invitation(0)); err != nil { // opens the link
+		t.Fatal(err)
+	}
 	var all sync.WaitGroup
 	for n := range senders {
 		all.Go(func() {
-			if n%30 == 29 { // twice: no send can lose each of the three times that it is tried
+			if n%100 == 99 { // twice: no send can lose each of the three times that it is tried
 				srv.DropConnections()
 			}
 			if err := b.Send(t.Context(), invitation(n)); err != nil {

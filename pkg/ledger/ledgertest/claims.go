@@ -75,7 +75,7 @@ func leaseEnd(t *testing.T, h Harness) {
 	if held, ok := errors.AsType[*ledger.HeldError](err); !ok || !held.Until.Equal(g.Until) {
 		t.Errorf("claim of a held guest: %v", err)
 	}
-	_, err = h.Store.Claim(t.Context(), key(1), "first", h.Patience) // until now and so much: a holder may shorten its lease
+	_, err = h.Store.Claim(t.Context(), key(1), "first", h.Patience) // its own lease is set anew
 	must(t, err)
 	h.Advance(t, 2*h.Patience)
 	if _, err := h.Second.Claim(t.Context(), key(1), "second", time.Minute); err != nil {

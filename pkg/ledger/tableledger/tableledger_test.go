@@ -75,7 +75,7 @@ func TestProcessesWithWrongClocksShareLeases(t *testing.T) {
 	}
 	for n, holder := range stores {
 		other, key := stores[1-n], message.GuestKey(string(rune('a'+n)))
-		long, err := holder.Claim(ctx, key, "holder", 5*time.Minute)
+		long, err := holder.Claim(ctx, key, "holder", 5*time.Minute) // less than their clocks are apart
 		if err != nil {
 			t.Fatal(err)
 		}
