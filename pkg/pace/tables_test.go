@@ -20,7 +20,7 @@ func TestMain(m *testing.M) { os.Exit(azuritetest.Main(m)) }
 // real table. However slow the machine is, no call goes before its time, and every call is booked exactly once.
 func TestProcessesShareOneRowOfATable(t *testing.T) {
 	t.Parallel()
-	const processes, places, each, perSecond = 3, 8, 5, 40.0
+	const processes, places, each, perSecond = 3, 8, 5, 20.0
 	settings := pace.Settings{Writes: perSecond, Invitations: pace.Unlimited}
 	prefix, connection := "t"+rand.Text(), azuritetest.Shared(t).ConnectionString()
 	var stores []ledger.Tenants
@@ -55,8 +55,9 @@ func TestProcessesShareOneRowOfATable(t *testing.T) {
 	if len(at) != total {
 		t.Fatalf("%d calls of %d", len(at), total)
 	}
-	// The clocks of two processes are estimates of one clock, less than a second apart.
-	if took, least := at[total-1]-at[0], seconds(total-1, perSecond)-time.Second; took < least {
+	// The clocks of two processes are estimates of one clock, a second apart and what a request takes. Processes that do not
+	// share would be done in a third of the time.
+	if took, least := at[total-1]-at[0], seconds(total-1, perSecond)-2*time.Second; took < least {
 		t.Errorf("%d calls in %s; the rate allows no less than %s", total, took, least)
 	}
 	r := row(t, stores[0])

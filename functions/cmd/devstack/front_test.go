@@ -4,13 +4,14 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
 	"sync"
 	"testing"
 	"time"
+
+	"guestlist/pkg/local/child"
 )
 
 // line is a port of its own in front of a server: what lies between a program and a service. It can be cut, and mended on
@@ -27,16 +28,19 @@ type line struct {
 	thaw  chan struct{} // closed when what is frozen goes on; nil: nothing is
 }
 
-// newLine listens on a port below those that systems give to whoever asks for any: while the line is cut nobody else must
-// come to sit there.
+// newLine listens on a quiet port: while the line is cut nobody else must come to sit there.
 func newLine(t *testing.T, serve func(net.Listener)) *line {
 	t.Helper()
 	l := &line{t: t, serve: serve, conns: map[net.Conn]struct{}{}}
 	for try := 0; ; try++ {
-		l.address = fmt.Sprintf("127.0.0.1:%d", 20000+rand.N(12000))
+		port, err := child.QuietPort()
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.address = fmt.Sprintf("127.0.0.1:%d", port)
 		if err := l.listen(); err == nil {
 			break
-		} else if try == 100 {
+		} else if try == 10 { // another may be quicker, but hardly ever
 			t.Fatal(err)
 		}
 	}

@@ -48,6 +48,7 @@ type world struct {
 	t      *testing.T
 	ctx    context.Context
 	output *deployed.Output
+	killed map[int]bool // process ids of handlers
 }
 
 // newWorld starts a stack with the sample directory on free ports. change may alter its options first.
@@ -66,7 +67,7 @@ func newWorld(t *testing.T, change func(*options)) *world {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), max(8*time.Minute, patience))
 	t.Cleanup(cancel)
-	w := &world{t: t, ctx: ctx, output: &deployed.Output{}}
+	w := &world{t: t, ctx: ctx, output: &deployed.Output{}, killed: map[int]bool{}}
 	w.stack = &stack{options: o, console: &console{out: w.output, err: w.output, start: time.Now()}}
 	t.Cleanup(func() {
 		w.close()

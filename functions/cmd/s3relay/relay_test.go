@@ -183,7 +183,7 @@ func TestWhatMaySucceedLaterIsDeliveredAgain(t *testing.T) {
 // TestDeadlineIsRespected has storage stand still: the function says so before it is killed, and goes on living.
 func TestDeadlineIsRespected(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, true, func(c *lambda.Config) { c.Timeout = 10 * time.Second })
+	w := newWorld(t, true, func(c *lambda.Config) { c.Timeout = 20 * time.Second }) // a fifth of it is left to say so
 	e := w.put("users/a.csv", random(5<<20))
 	w.gate.set(func(_ int, req *http.Request) int {
 		_, _ = io.Copy(io.Discard, req.Body) // the server notices the end of a client only after its last byte

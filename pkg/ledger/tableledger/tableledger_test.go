@@ -75,15 +75,19 @@ func TestProcessesWithWrongClocksShareLeases(t *testing.T) {
 	}
 	for n, holder := range stores {
 		other, key := stores[1-n], message.GuestKey(string(rune('a'+n)))
-		late, err := holder.Claim(ctx, key, "holder", 4*time.Second)
+		long, err := holder.Claim(ctx, key, "holder", 5*time.Minute) // less than their clocks are apart
 		if err != nil {
 			t.Fatal(err)
 		}
 		held := &ledger.HeldError{}
-		if _, err := other.Claim(ctx, key, "other", time.Minute); !errors.As(err, &held) || !held.Until.Equal(late.Until) {
+		if _, err := other.Claim(ctx, key, "other", time.Minute); !errors.As(err, &held) || !held.Until.Equal(long.Until) {
 			t.Errorf("store %d: a lease that runs: %v", n, err)
 		}
-		await(t, other, 5*time.Second)
+		late, err := holder.Claim(ctx, key, "holder", 2*time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		await(t, other, 4*time.Second)
 		if _, err := other.Claim(ctx, key, "other", time.Minute); err != nil {
 			t.Errorf("store %d: a lease that ended: %v", n, err)
 		}

@@ -3,6 +3,7 @@ package child
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -20,6 +21,22 @@ func FreePorts(n int) ([]int, error) {
 		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
 	}
 	return ports, nil
+}
+
+// Quiet ports lie below those that systems give to whoever asks for any (from 32768 on Linux, 49152 elsewhere).
+const firstQuiet, lastQuiet = 20000, 32000
+
+// QuietPort returns a port of 127.0.0.1 that nobody listens on at the moment, and that the system gives to nobody: for a
+// server that begins later, or is away for a while, and in whose place no other program's must come to sit.
+func QuietPort() (port int, err error) {
+	for range 100 {
+		port = firstQuiet + rand.N(lastQuiet-firstQuiet)
+		var l net.Listener
+		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			return port, l.Close()
+		}
+	}
+	return 0, fmt.Errorf("quiet port: %w", err)
 }
 
 // Installed returns the path of a file that make puts into the repository that the working directory is in, such as

@@ -3,7 +3,6 @@ package eventgrid_test
 import (
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -17,6 +16,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/google/go-cmp/cmp"
 
+	"guestlist/pkg/local/child"
 	"guestlist/pkg/local/eventgrid"
 	"guestlist/pkg/local/servicebus"
 )
@@ -84,7 +84,11 @@ func TestAnEventAcceptedUnheardIsSentAgain(t *testing.T) {
 func TestEventsWaitForABrokerThatIsAway(t *testing.T) {
 	w := setup(t)
 	box := w.inbox()
-	address := freeAddress(t)
+	port, err := child.QuietPort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := fmt.Sprintf("127.0.0.1:%d", port)
 	lines := make(logged, 1000)
 	w.watch(func(c *eventgrid.Config) {
 		c.Log = slog.New(slog.NewTextHandler(lines, nil))
@@ -104,17 +108,6 @@ func TestEventsWaitForABrokerThatIsAway(t *testing.T) {
 	if diff := cmp.Diff([]string{first, second}, etags(w.receive(2))); diff != "" {
 		t.Error(diff)
 	}
-}
-
-// freeAddress returns an address on which nobody listens.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // logged hands on what a log handler writes, line by line. Lines beyond its capacity are dropped.

@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"net"
 	"os"
 	"slices"
 	"strconv"
 	"sync"
 	"time"
+
+	"guestlist/pkg/local/child"
 )
 
 // The real host's patience: the third error event, each within half an hour of the one before, ends it.
@@ -39,28 +40,14 @@ type keeper struct {
 func newKeeper(h *Host) (*keeper, error) {
 	port, err := h.conf.Port, bindable(h.conf.Port)
 	if port == 0 {
-		port, err = freePort()
+		// It is free until the handler listens, and again while a killed one is replaced: another program's answers must not
+		// be taken for the handler's.
+		port, err = child.QuietPort()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("port of the handler: %w", err)
 	}
 	return &keeper{host: h, port: port, done: make(chan struct{}), ready: make(chan struct{})}, nil
-}
-
-// Ports of handlers lie below those that systems give to whoever asks for any (from 32768 on Linux, 49152 elsewhere). The
-// port is free until the handler listens, and again while a killed one is replaced: another program's server must not come
-// to sit there, since the host would take its answers for the handler's.
-const firstPort, lastPort = 20000, 32000
-
-// freePort returns a port of that range on which nobody listens.
-func freePort() (port int, err error) {
-	for range 100 {
-		port = firstPort + rand.N(lastPort-firstPort)
-		if err = bindable(port); err == nil {
-			return port, nil
-		}
-	}
-	return 0, err
 }
 
 func bindable(port int) error {

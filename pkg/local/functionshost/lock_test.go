@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,11 +18,11 @@ import (
 
 func TestLockIsRenewedWhileTheFunctionRuns(t *testing.T) {
 	t.Parallel()
-	b := newBusRig(t, hostJSON, queueJSON, servicebus.Queue{LockDuration: 2 * time.Second})
+	b := newBusRig(t, hostJSON, queueJSON, servicebus.Queue{LockDuration: 6 * time.Second})
 	var calls atomic.Int32
 	b.onCall = func(w http.ResponseWriter, _ *http.Request) {
 		calls.Add(1)
-		<-time.After(5 * time.Second) // longer than two locks
+		<-time.After(10 * time.Second) // longer than the lock and one renewal of it, which comes after half of it
 		reply(w, 200, "application/json", "{}")
 	}
 	b.send(text("x"))
@@ -36,11 +37,12 @@ func TestRenewalEndsAfterItsTime(t *testing.T) {
 	host := strings.Replace(hostJSON, `"maxConcurrentCalls":4`, `"maxConcurrentCalls":4,"maxAutoLockRenewalDuration":"00:00:00"`, 1)
 	b := newBusRig(t, host, queueJSON, servicebus.Queue{LockDuration: time.Second})
 	second := make(chan struct{})
+	var once sync.Once // where the machine is slow the second delivery's lock ends too, and there is a third
 	b.onCall = func(w http.ResponseWriter, r *http.Request) {
 		if c, _ := readCall(r); deliveries(t, c) == 1 {
 			<-second // the lock has expired
 		} else {
-			close(second)
+			once.Do(func() { close(second) })
 		}
 		reply(w, 200, "application/json", "{}")
 	}
@@ -51,11 +53,11 @@ func TestRenewalEndsAfterItsTime(t *testing.T) {
 	b.await(functionshost.InvocationEnded)
 	b.must(h.Drain(t.Context()))
 	c := h.Stats().Functions["invite"]
-	if s.LockExpired != 1 || c.LocksLost != 1 || c.Completed != 1 || c.Abandoned != 0 || c.Succeeded != 2 {
-		t.Errorf("queue %+v, counts %+v; want one lost lock, nothing abandoned", s, c)
+	if s.LockExpired < 1 || c.LocksLost != int(s.LockExpired) || c.Completed != 1 || c.Abandoned != 0 || c.Succeeded != 1+c.LocksLost {
+		t.Errorf("queue %+v, counts %+v; want the first lock lost, one delivery completed, nothing abandoned", s, c)
 	}
-	if n := strings.Count(b.log.String(), "MessageLockLost"); n != 1 {
-		t.Errorf("%d lines of a lost lock, want 1", n)
+	if n := strings.Count(b.log.String(), "MessageLockLost"); n != c.LocksLost {
+		t.Errorf("%d lines of %d lost locks", n, c.LocksLost)
 	}
 }
 

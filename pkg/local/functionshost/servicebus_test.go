@@ -141,8 +141,10 @@ func TestKilledHandlerLosesNoMessage(t *testing.T) {
 	t.Parallel()
 	b := newBusRig(t, hostJSON, queueJSON, servicebus.Queue{LockDuration: time.Hour})
 	var killed atomic.Bool
+	arrived := make(chan struct{}, 4)
 	b.onCall = func(w http.ResponseWriter, r *http.Request) {
 		if !killed.Load() {
+			arrived <- struct{}{}
 			<-r.Context().Done() // until the handler is killed
 			return
 		}
@@ -151,7 +153,7 @@ func TestKilledHandlerLosesNoMessage(t *testing.T) {
 	b.send(text("1"), text("2"), text("3"), text("4"))
 	h := b.start()
 	for range 4 {
-		b.await(functionshost.InvocationStarted)
+		<-arrived // the host tells of an invocation before it calls the handler
 	}
 	killed.Store(true)
 	b.must(syscall.Kill(h.HandlerPID(), syscall.SIGKILL))

@@ -120,8 +120,8 @@ func TestAnEnvironmentLivesUntilItBreaks(t *testing.T) {
 
 func TestTimeIsCutOff(t *testing.T) {
 	t.Parallel()
-	f := newFunction(t, lambda.Config{Timeout: 2 * time.Second}, "function")
-	if r := invoke(t, f, "sleep"); r.ErrorType != "Sandbox.Timedout" || !strings.Contains(r.ErrorMessage, "Task timed out after 2.00 seconds") {
+	f := newFunction(t, lambda.Config{Timeout: 5 * time.Second}, "function")
+	if r := invoke(t, f, "sleep"); r.ErrorType != "Sandbox.Timedout" || !strings.Contains(r.ErrorMessage, "Task timed out after 5.00 seconds") {
 		t.Errorf("%+v", r)
 	}
 	if r := invoke(t, f, "nothing"); r.Failed() || !r.Cold {

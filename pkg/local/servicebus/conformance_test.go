@@ -85,12 +85,12 @@ func TestAbandonedMessageComesBackCountedAndChanged(t *testing.T) {
 
 func TestRenewedLockOutlivesTheLockDuration(t *testing.T) {
 	t.Parallel()
-	f := start(t, servicebus.Queue{LockDuration: time.Second})
+	f := start(t, servicebus.Queue{LockDuration: 4 * time.Second})
 	f.send("a", "b")
 	r := f.receiver(nil)
 	both := f.many(r, 2)
 	first := *both[0].LockedUntil
-	for time.Now().Before(first.Add(time.Second)) { // b's lock ends at first; a's must not
+	for time.Now().Before(first.Add(time.Second)) { // b's lock ends at first, and what a's first renewal gave soon after it
 		f.must(r.RenewMessageLock(f.ctx, both[0], nil))
 		<-time.After(50 * time.Millisecond)
 	}
@@ -110,7 +110,7 @@ func TestExpiredLockLosesTheMessageToTheNextReceiver(t *testing.T) {
 		t.Errorf("count %d, want 2", again.DeliveryCount)
 	}
 	wantCode(t, r.CompleteMessage(f.ctx, m, nil), azservicebus.CodeLockLost)
-	f.must(r.CompleteMessage(f.ctx, again, nil))
+	f.finish(r, again)
 }
 
 func TestDeadReceiversMessagesGoToTheOtherOne(t *testing.T) {
@@ -121,11 +121,12 @@ func TestDeadReceiversMessagesGoToTheOtherOne(t *testing.T) {
 	f.many(f.receiverOf(doomed, nil), 4)
 	f.must(doomed.Close(f.ctx))
 	r := f.receiver(nil)
-	for _, m := range f.many(r, 4) {
-		if m.DeliveryCount != 2 {
-			t.Errorf("%s: count %d, want 2", m.Body, m.DeliveryCount)
+	for range 4 {
+		m := f.one(r)
+		if n, ended := m.DeliveryCount, f.stats().LockExpired; n < 2 || n > 2 && ended == 4 { // a slow machine lets more locks end
+			t.Errorf("%s: count %d after the end of %d locks, want 2", m.Body, n, ended)
 		}
-		f.must(r.CompleteMessage(f.ctx, m, nil))
+		f.finish(r, m)
 	}
 	f.must(f.server.WaitIdle(f.ctx))
 }

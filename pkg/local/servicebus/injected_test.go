@@ -64,7 +64,7 @@ func TestClientsOutliveFaults(t *testing.T) {
 
 func TestLostSettlementBringsTheMessageAgain(t *testing.T) {
 	t.Parallel()
-	f := start(t, servicebus.Queue{LockDuration: time.Second})
+	f := start(t, servicebus.Queue{LockDuration: 3 * time.Second}) // time enough to settle
 	f.faults(servicebus.Fault{Kind: servicebus.LoseSettlement, Times: 1})
 	f.send("a")
 	r := f.receiver(nil)
@@ -81,7 +81,7 @@ func TestLostSettlementBringsTheMessageAgain(t *testing.T) {
 	if m.DeliveryCount != 2 {
 		t.Errorf("count %d, want 2", m.DeliveryCount)
 	}
-	f.must(r.CompleteMessage(f.ctx, m, nil))
+	f.finish(r, m)
 	f.must(f.server.WaitIdle(f.ctx))
 }
 

@@ -129,7 +129,7 @@ func TestAnswersOfTheServer(t *testing.T) {
 func TestSlowServerIsLeftInTime(t *testing.T) {
 	t.Parallel()
 	s := serve(t, mailbox.Config{NoTLS: true, Faults: []mailbox.Fault{{Kind: mailbox.Slow, Delay: mailbox.Duration(time.Minute), Count: 1}}})
-	k := client(t, s, func(c *smtpmail.Config) { c.Security, c.Timeout = smtpmail.Plain, 4*time.Second }) // time enough to connect
+	k := client(t, s, func(c *smtpmail.Config) { c.Security, c.Timeout = smtpmail.Plain, 8*time.Second }) // time enough to connect, and to send
 	e, ok := errors.AsType[*smtpmail.Error](k.Send(t.Context(), mail("one")))
 	if !ok || e.Certain() {
 		t.Errorf("got %+v; a mail whose answer does not come may have been taken", e)
