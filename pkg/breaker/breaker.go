@@ -131,7 +131,7 @@ func (b *Breaker) Answered(ctx context.Context, operation string) {
 		p.answered = true
 		p.operations = append(p.operations, operation)
 	}
-	ends := !b.row.Open && slices.ContainsFunc(b.row.Failures, ended(operation))
+	ends := !Stops(b.row, message.Assign) && slices.ContainsFunc(b.row.Failures, ended(operation))
 	b.mu.Unlock()
 	if !ends {
 		return
@@ -139,11 +139,10 @@ func (b *Breaker) Answered(ctx context.Context, operation string) {
 	ctx, cancel := after(ctx)
 	defer cancel()
 	_, err := b.update(ctx, func(row *ledger.Breaker, _ time.Time) error {
-		before := len(row.Failures)
-		row.Failures = slices.DeleteFunc(row.Failures, ended(operation))
-		if row.Open || len(row.Failures) == before {
+		if Stops(*row, message.Assign) || !slices.ContainsFunc(row.Failures, ended(operation)) {
 			return ledger.ErrUnchanged
 		}
+		answered(row, operation)
 		return nil
 	})
 	if err != nil { // the next answer tries again
@@ -151,9 +150,23 @@ func (b *Breaker) Answered(ctx context.Context, operation string) {
 	}
 }
 
-// ended returns whether an answer to an operation ends a failure: an outage is over for all of them.
+// ended returns whether an answer to an operation changes what is known of a failure. One to the same operation ends it. One to
+// another says that Microsoft Graph is there, so that the guest's attempts in an outage are counted anew; but reads may work
+// while all invitations, or all writes to groups, are away.
 func ended(operation string) func(ledger.BreakerFailure) bool {
-	return func(f ledger.BreakerFailure) bool { return f.Cause == string(Outage) || f.Operation == operation }
+	return func(f ledger.BreakerFailure) bool {
+		return f.Cause == string(Outage) && f.Count > 0 || f.Operation == operation
+	}
+}
+
+// answered takes out of the row what an answer to an operation has ended.
+func answered(row *ledger.Breaker, operation string) {
+	row.Failures = slices.DeleteFunc(row.Failures, func(f ledger.BreakerFailure) bool { return f.Operation == operation })
+	for i := range row.Failures {
+		if row.Failures[i].Cause == string(Outage) {
+			row.Failures[i].Count = 0
+		}
+	}
 }
 
 // Close closes the breaker for an operator, and says whether it was open. Steps that waited are sent by the next sweeps.
@@ -175,7 +188,7 @@ func (b *Breaker) Close(ctx context.Context, reason string) (bool, error) {
 // shut closes the row. What it was open for stays, for people.
 func shut(row *ledger.Breaker, now time.Time, reason string) {
 	row.Open, row.Closed, row.Reason = false, now, reason
-	row.Probe, row.NextProbe, row.Failures = ledger.Probe{}, time.Time{}, nil
+	row.Probe, row.NextProbe, row.Elsewhere, row.Failures = ledger.Probe{}, time.Time{}, 0, nil
 }
 
 // Stops reports whether messages of a kind have to wait.

@@ -146,7 +146,8 @@ func (g *Guard) probe(ctx context.Context, m message.Message) error {
 }
 
 // probed notes a probe that met no trouble. One that did not come as far as the call that failed, such as an invitation of
-// somebody who is a guest already, proves nothing: the next sweep sends another guest's.
+// somebody who is a guest already, proves nothing: the next sweep sends another guest's. After several of them in a row the
+// breaker is closed all the same: the others, too, may need nothing of it, and whoever does opens it again.
 func (b *Breaker) probed(ctx context.Context, m message.Message, seen *met) {
 	ctx, cancel := after(ctx)
 	defer cancel()
@@ -159,6 +160,10 @@ func (b *Breaker) probed(ctx context.Context, m message.Message, seen *met) {
 			shut(row, now, "")
 		case seen.answered: // it worked, elsewhere
 			row.Probe, row.NextProbe = ledger.Probe{}, now
+			if row.Elsewhere++; row.Elsewhere >= streak {
+				slog.InfoContext(ctx, "the breaker is closed: nobody who waits needs what had failed", slog.String("cause", row.Cause))
+				shut(row, now, "")
+			}
 		default:
 			return ledger.ErrUnchanged
 		}

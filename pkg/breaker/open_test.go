@@ -74,7 +74,9 @@ func TestSuccessBetweenBeginsAnew(t *testing.T) {
 	})
 }
 
-func TestAnswersOfOtherCallsEndAnOutageAndNothingElse(t *testing.T) {
+// TestAnswersOfOtherCallsDoNotEndAnOutageOfOne: reads may work while all invitations are away. They do count a guest's attempts
+// anew.
+func TestAnswersOfOtherCallsDoNotEndAnOutageOfOne(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.guests(20)
 		for n := range 4 {
@@ -84,13 +86,60 @@ func TestAnswersOfOtherCallsEndAnOutageAndNothingElse(t *testing.T) {
 		if err := w.works(invite(5), "find user"); err != nil {
 			t.Fatal(err)
 		}
-		if f := w.row().Failures; len(f) != 4 || f[0].Operation != "add member" {
+		if f := w.row().Failures; len(f) != 8 || f[0].Count != 0 || f[1].Count != 1 {
 			t.Errorf("failures %+v", f)
 		}
-		_ = w.meets(invite(6), outage("invite"))
-		w.isOpen(false, "an outage that was over in between")
 		_ = w.meets(assign(6), denied("add member"))
 		w.isOpen(true, "five refusals of one operation")
+	})
+}
+
+func TestOutageOfOneOperationOpensIt(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.guests(20)
+		for n := range 5 {
+			w.isOpen(false, "fewer than five")
+			if err := w.works(invite(10+n), "find user"); err != nil { // each guest is looked for first
+				t.Fatal(err)
+			}
+			_ = w.meets(invite(n), outage("invite"))
+		}
+		w.isOpen(true, "five guests whose invitation failed")
+	})
+}
+
+func TestAttemptsOfOneGuestAreCountedAnewWhenOthersAreAnswered(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.guests(20)
+		for n := range 9 {
+			m := invite(0)
+			m.Attempt = n + 1
+			_ = w.meets(m, outage("invite"))
+			if err := w.works(invite(10+n), "find user"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.isOpen(false, "one guest who fails while others do not")
+	})
+}
+
+// TestOutageWhileCapped: only invitations wait, and then Microsoft Graph goes away for everybody.
+func TestOutageWhileCapped(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.guests(20)
+		later := &message.Later{After: 15 * time.Minute, Why: "throttled"}
+		for n := range 5 {
+			_ = w.meets(invite(n), &breaker.Trouble{Cause: breaker.Capped, Operation: "invite", Err: later})
+		}
+		if row := w.row(); !row.Open || row.Cause != string(breaker.Capped) {
+			t.Fatalf("row %+v, want it capped", row)
+		}
+		for n := 5; n < 10; n++ {
+			_ = w.meets(assign(n), outage("add members"))
+		}
+		if row := w.row(); !row.Open || row.Cause != string(breaker.Outage) {
+			t.Errorf("row %+v, want an outage", row)
+		}
 	})
 }
 

@@ -258,3 +258,49 @@ func TestAStepMayWaitForOtherReasons(t *testing.T) {
 		}
 	})
 }
+
+// TestProbesThatNeedNothingOfItCloseIt: five guests were refused an app role and their import was cancelled. All who wait need
+// only invitations, each of which works.
+func TestProbesThatNeedNothingOfItCloseIt(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.guests(15)
+		for n := range 5 {
+			_ = w.meets(assign(n), denied("assign role"))
+		}
+		w.isOpen(true, "five refusals")
+		for n := range 5 {
+			w.end(guestOf(n), ledger.Cancelled)
+		}
+		for n := 5; n < 15; n++ { // they come and wait
+			if err := w.works(invite(n), "invite"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for probes := 0; probes < 5; {
+			time.Sleep(time.Minute)
+			m := w.probe()
+			if m == nil {
+				continue
+			}
+			w.isOpen(true, "fewer than five probes")
+			if err := w.answers(*m, "invite", nil); err != nil {
+				t.Fatal(err)
+			}
+			w.end(m.Guest, ledger.Done)
+			probes++
+		}
+		w.isOpen(false, "five probes that worked elsewhere")
+	})
+}
+
+// end ends all of a guest's steps.
+func (w *world) end(guest string, o ledger.Outcome) {
+	w.t.Helper()
+	_, _, err := w.ledger.UpdateEntry(w.t.Context(), importID, guest, func(e *ledger.Entry) error {
+		e.EndAll(o, &message.Failure{}, time.Now())
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}

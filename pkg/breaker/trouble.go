@@ -35,14 +35,14 @@ func (b *Breaker) failed(ctx context.Context, m message.Message, t *Trouble) (le
 	shared := t.noted.Swap(true)
 	return b.update(ctx, func(row *ledger.Breaker, now time.Time) error {
 		switch {
-		case row.Open && !row.Probe.Is(m):
+		case Stops(*row, m.Kind) && !row.Probe.Is(m):
 			return ledger.ErrUnchanged
 		case shared && known(row, t.Operation, m.Guest) < 0:
 			return ledger.ErrUnchanged // another guest stands for the call
-		case row.Open && (Cause(row.Cause) != Outage || t.Cause != Denied):
+		case row.Open && row.Probe.Is(m) && (Cause(row.Cause) != Outage || t.Cause != Denied):
 			b.still(row, t, now)
 		default:
-			if row.Open { // the outage is over; one refusal is one refusal
+			if row.Open && row.Probe.Is(m) { // the outage is over; one refusal is one refusal
 				shut(row, now, "")
 			}
 			f := note(row, m, t, now)
@@ -98,7 +98,7 @@ func (b *Breaker) open(row *ledger.Breaker, kind message.Kind, t *Trouble, now t
 // still keeps the breaker open after a probe that met trouble, perhaps with another cause than before. The next one's time
 // was set when this one was sent.
 func (b *Breaker) still(row *ledger.Breaker, t *Trouble, now time.Time) {
-	row.Probe = ledger.Probe{}
+	row.Probe, row.Elsewhere = ledger.Probe{}, 0
 	same := Cause(row.Cause) == t.Cause
 	describe(row, t)
 	if !same {

@@ -23,6 +23,7 @@ type Breaker struct {
 	Probe     Probe     // the one message that passes while it is open; zero if there is none
 	Probes    int       // sent since it opened
 	NextProbe time.Time // when the sweep sends the next one; zero: never
+	Elsewhere int       // probes in a row that worked and did not come as far as the call that had failed
 
 	Failures []BreakerFailure // the last ones without a success between, of different guests, at most five per operation
 	Version  string           // opaque; set by the store

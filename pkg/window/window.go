@@ -95,21 +95,25 @@ type Room struct {
 	Why     string // if there are none: what is waited for
 }
 
-// Room returns what room an import has. There is none while the breaker is open. An import's share may be less than what
+// Room returns what room an import has. There is none while the breaker is open, but for one guest of an import of which
+// nobody waits for it yet: who waits is what the breaker is probed with. An import's share may be less than what
 // it has on its way already, since others have come or the rate has fallen; it is at least one, so that all move.
 func (w *Window) Room(ctx context.Context, importID string) (Room, error) {
 	_, open, err := w.Breaker.Open(ctx)
 	if err != nil {
 		return Room{}, fmt.Errorf("look at the breaker: %w", err)
 	}
-	if open {
-		return Room{Why: "the circuit breaker is open"}, nil
-	}
-	l, err := w.Limits(ctx)
+	t, err := w.Ledger.Tally(ctx, importID)
 	if err != nil {
 		return Room{}, err
 	}
-	t, err := w.Ledger.Tally(ctx, importID)
+	switch waiting := t.InviteSent + t.Waiting[ledger.WaitBreaker]; {
+	case open && waiting == 0:
+		return Room{Invites: 1}, nil
+	case open:
+		return Room{Why: "the circuit breaker is open"}, nil
+	}
+	l, err := w.Limits(ctx)
 	if err != nil {
 		return Room{}, err
 	}

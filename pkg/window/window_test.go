@@ -175,8 +175,12 @@ func TestEveryImportMoves(t *testing.T) {
 func TestNothingIsSentWhileTheBreakerIsOpen(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.add("a", ledger.Planning, 0, 5)
+	w.add("a", ledger.Planning, 1, 5)
+	w.add("b", ledger.Planning, 0, 5)
 	w.open = true
+	if r := w.room("b"); r.Invites != 1 {
+		t.Errorf("room of an import of which nobody waits: %+v, want one, with whom the breaker is probed", r)
+	}
 	if r := w.room("a"); r.Invites != 0 || !strings.Contains(r.Why, "breaker") {
 		t.Errorf("room %+v", r)
 	}
