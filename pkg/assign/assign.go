@@ -82,12 +82,20 @@ func (s *Step) Do(ctx context.Context, m message.Message) error {
 	if err != nil {
 		return err
 	}
+	generation := m.Generation
 	if who.granted { // by this message, even if the sweep took it for lost meanwhile: the next one would find "already"
 		m.Generation = anyGeneration
 	}
-	return s.record(ctx, m, func(e *ledger.Entry, now time.Time) {
+	recorded, err := s.record(ctx, m, func(e *ledger.Entry, now time.Time) {
 		e.Targets[m.Target].End(who.outcome(), now)
 	})
+	if err != nil {
+		return err
+	}
+	if step := recorded.Step(message.Assign, m.Target); step != nil && step.Outcome == ledger.Failed && step.Generation == generation {
+		return step.Failure() // another delivery of m gave up meanwhile, and has lost the lock: the dead letter is left to this one
+	}
+	return nil
 }
 
 // anyGeneration stands for the generation of a step that is still open, whatever it is.
@@ -98,15 +106,16 @@ func (s *Step) again(ctx context.Context, m message.Message, step ledger.Step) e
 	if step.Outcome == ledger.Failed {
 		return step.Failure()
 	}
-	return s.record(ctx, m, nil)
+	_, err := s.record(ctx, m, nil)
+	return err
 }
 
 // record applies change to the entry if m's step is still open, and sends what follows: the mail if the guest's last target
 // has ended, the report if no guest is open any more. A nil change only sends.
-func (s *Step) record(ctx context.Context, m message.Message, change func(*ledger.Entry, time.Time)) error {
+func (s *Step) record(ctx context.Context, m message.Message, change func(*ledger.Entry, time.Time)) (ledger.Entry, error) {
 	now, err := s.Ledger.Now(ctx)
 	if err != nil {
-		return ledger.Unreachable(err)
+		return ledger.Entry{}, ledger.Unreachable(err)
 	}
 	e, t, err := s.Ledger.UpdateEntry(ctx, m.Import, m.Guest, func(e *ledger.Entry) error {
 		step := e.Step(message.Assign, m.Target)
@@ -123,11 +132,11 @@ func (s *Step) record(ctx context.Context, m message.Message, change func(*ledge
 	})
 	switch {
 	case errors.Is(err, ledger.ErrNotFound):
-		return nil
+		return e, nil
 	case err != nil:
-		return ledger.Unreachable(err)
+		return e, ledger.Unreachable(err)
 	}
-	return s.follow(ctx, m, e, t)
+	return e, s.follow(ctx, m, e, t)
 }
 
 // follow sends what comes after a recorded target. Copies of messages sent before have the same ids, and end at the entry
@@ -148,12 +157,14 @@ func (s *Step) follow(ctx context.Context, m message.Message, e ledger.Entry, t 
 
 // Failed records that the target was refused.
 func (s *Step) Failed(ctx context.Context, m message.Message, f *message.Failure) error {
-	return s.record(ctx, m, func(e *ledger.Entry, now time.Time) {
+	_, err := s.record(ctx, m, func(e *ledger.Entry, now time.Time) {
 		e.Targets[m.Target].Fail(ledger.Failed, f, now)
 	})
+	return err
 }
 
 // Postponed moves the step's due time, so that the sweep does not take a message that waits for a lost one.
 func (s *Step) Postponed(ctx context.Context, m message.Message, until time.Time) error {
-	return s.record(ctx, m, func(e *ledger.Entry, _ time.Time) { e.Targets[m.Target].Due = until })
+	_, err := s.record(ctx, m, func(e *ledger.Entry, _ time.Time) { e.Targets[m.Target].Due = until })
+	return err
 }

@@ -13,6 +13,7 @@
 package invite
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -139,10 +140,11 @@ func (s *Step) record(ctx context.Context, m message.Message, g ledger.Guest) er
 		return ledger.Unreachable(err)
 	}
 	e, t, err := s.Ledger.UpdateEntry(ctx, m.Import, m.Guest, func(e *ledger.Entry) error {
-		e.UserID = g.UserID
 		if e.Invite.State == ledger.Ended || e.Invite.Generation != m.Generation {
-			return nil // cancelled or replayed meanwhile: only the user id is worth keeping
+			e.UserID = cmp.Or(e.UserID, g.UserID) // cancelled or replayed meanwhile: no more is worth keeping, if anything
+			return nil
 		}
+		e.UserID = g.UserID
 		e.Invite.End(outcome(g, m.Import), now)
 		s.recordMail(e, g, now)
 		due := s.due(g, m.Import, now)
@@ -155,6 +157,9 @@ func (s *Step) record(ctx context.Context, m message.Message, g ledger.Guest) er
 	})
 	if err != nil {
 		return ledger.Unreachable(err)
+	}
+	if e.Invite.Outcome == ledger.Failed && e.Invite.Generation == m.Generation {
+		return e.Invite.Failure() // another delivery of m gave up meanwhile, and has lost the lock: the dead letter is left to this one
 	}
 	if err := s.erase(ctx, e); err != nil {
 		return err

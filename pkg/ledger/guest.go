@@ -39,6 +39,7 @@ type Guest struct {
 	// MailRepeats counts how often the mail was sent again because nobody could know whether it had been taken.
 	MailRepeats int
 	Copy        MailState // how far the copy of that mail for the row's CC address is
+	CopyRepeats int       // as MailRepeats, of the copy
 	// RedeemURL is a secret of own-mail mode: never shown, logged or sent anywhere but to the guest.
 	RedeemURL string
 

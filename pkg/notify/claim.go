@@ -115,6 +115,7 @@ func (c *claim) send(ctx context.Context) error {
 		slog.WarnContext(ctx, "mail sent again: it is unknown whether it was taken", slog.String("code", "mail.uncertain"))
 	}
 	c.guest.Mail, c.guest.MailID, c.guest.MailedBy, c.guest.Copy = ledger.MailSending, mail.MessageID, c.entry.Import, ledger.MailNone
+	c.guest.CopyRepeats = 0
 	if err := c.save(ctx); err != nil {
 		return err
 	}
@@ -141,7 +142,7 @@ func (c *claim) release(ctx context.Context) error { return ledger.Release(ctx, 
 // guest's mail was recorded before, so a crash repeats the copy only.
 func (s *Step) copied(ctx context.Context, m message.Message, i ledger.Import, e ledger.Entry, g ledger.Guest, end ending) (ending, error) {
 	if g.Copy == ledger.MailSent {
-		return end, nil
+		return judge(g, e.Import), nil
 	}
 	if err := s.Pace.Book(ctx, s.Ledger, m.Delay); err != nil { // before the claim, as the mail is
 		return end, err
@@ -163,7 +164,7 @@ func (s *Step) copied(ctx context.Context, m message.Message, i ledger.Import, e
 // copy hands the copy to the server, unless another message has or the guest is invited anew meanwhile.
 func (c *claim) copy(ctx context.Context, end ending) (ending, error) {
 	if c.guest.Copy == ledger.MailSent || c.guest.Mail != ledger.MailSent || c.guest.MailedBy != c.entry.Import {
-		return end, nil
+		return judge(c.guest, c.entry.Import), nil
 	}
 	term, start := ledger.Term(c.Lease), time.Now()
 	if _, err := term.Enough(ctx, c.Ledger, c.guest); err != nil {
@@ -173,9 +174,9 @@ func (c *claim) copy(ctx context.Context, end ending) (ending, error) {
 	if err != nil {
 		return end, err
 	}
-	before := c.guest.Copy
-	if before == ledger.MailSending && end.code == "" {
-		end.code, end.text = "mail.uncertain", "It was not known whether the mail server had taken the copy for the CC address, so the copy was sent again, with the same Message-ID."
+	before := c.guest
+	if before.Copy == ledger.MailSending {
+		c.guest.CopyRepeats++
 	}
 	c.guest.Copy = ledger.MailSending
 	if err := c.save(ctx); err != nil {
@@ -190,14 +191,14 @@ func (c *claim) copy(ctx context.Context, end ending) (ending, error) {
 	case err == nil:
 		c.guest.Copy = ledger.MailSent
 	case !errors.Is(err, ErrUncertain):
-		c.guest.Copy = before
+		c.guest.Copy, c.guest.CopyRepeats = before.Copy, before.CopyRepeats
 	}
+	end = judge(c.guest, c.entry.Import)
 	if later, ok := errors.AsType[*message.Later](err); ok { // a budget of its own, not the rest of the guest's
 		return end, &message.Later{After: later.After, Why: later.Why + " (copy)", Budget: later.Budget, Class: Class + " copy", Spent: later.Spent}
 	}
 	if f, ok := errors.AsType[*message.Failure](err); ok {
-		end.code, end.text = noCopy(f).Code, noCopy(f).Text
-		return end, nil
+		return end.without(f), nil
 	}
 	return end, err
 }

@@ -150,11 +150,32 @@ func judge(g ledger.Guest, importID string) ending {
 		return ending{code: "mail.no-invitation", text: "There is no invitation to mail any more: the guest was deleted from the directory since. Drop the row again to invite the guest anew."}
 	case g.MailedBy != importID:
 		return ending{code: "mail.already", text: "The guest had been mailed for the same invitation before, by another import or by Microsoft."}
-	case g.MailRepeats > 0:
-		return ending{mine: true, outcome: ledger.Done, code: "mail.uncertain", text: fmt.Sprintf(
-			"The connection to the mail server broke before it was known whether the mail had been taken, so it was sent again (%d more, same Message-ID). The guest may have got it more than once.", g.MailRepeats)}
 	}
-	return ending{mine: true, outcome: ledger.Done}
+	end := ending{mine: true, outcome: ledger.Done}
+	if g.MailRepeats > 0 {
+		end.say("mail.uncertain", fmt.Sprintf("The connection to the mail server broke before it was known whether the mail had been taken, so it was sent again (%d more, same Message-ID). The guest may have got it more than once.", g.MailRepeats))
+	}
+	if g.CopyRepeats > 0 {
+		end.say("mail.uncertain", "It was not known whether the mail server had taken the copy for the CC address, so the copy was sent again, with the same Message-ID.")
+	}
+	return end
+}
+
+// say adds what the row has to tell. The first code stays: that a mail may have come twice must not be hidden by what comes
+// after it.
+func (e *ending) say(code, text string) {
+	if e.code == "" {
+		e.code, e.text = code, text
+		return
+	}
+	e.text += " " + text
+}
+
+// without is the ending of a guest who was mailed and whose copy will not be sent.
+func (e ending) without(f *message.Failure) ending {
+	f = noCopy(f)
+	e.say(f.Code, f.Text)
+	return e
 }
 
 func (s *Step) record(ctx context.Context, m message.Message, end ending) error {
@@ -203,20 +224,20 @@ func (s *Step) Failed(ctx context.Context, m message.Message, f *message.Failure
 	if err != nil && !errors.Is(err, ledger.ErrNotFound) {
 		return err
 	}
-	sent := judge(g, m.Import).mine
-	if err := s.failed(ctx, m, f, sent, now); err != nil || g.Mail == ledger.MailSent {
+	if err := s.failed(ctx, m, f, judge(g, m.Import), now); err != nil || g.Mail == ledger.MailSent {
 		return err
 	}
 	return ledger.EraseLink(ctx, s.Ledger, m.Guest, s.Holder(), s.Lease)
 }
 
-func (s *Step) failed(ctx context.Context, m message.Message, f *message.Failure, sent bool, now time.Time) error {
+func (s *Step) failed(ctx context.Context, m message.Message, f *message.Failure, end ending, now time.Time) error {
 	return s.update(ctx, m, func(e *ledger.Entry) error {
 		if e.Notify.State == ledger.Ended || e.Notify.Generation != m.Generation {
 			return ledger.ErrUnchanged
 		}
-		if sent {
-			e.Notify.Fail(ledger.Done, noCopy(f), now)
+		if end.mine {
+			end := end.without(f)
+			e.Notify.Fail(ledger.Done, &message.Failure{Code: end.code, Text: end.text, Request: f.Request}, now)
 		} else {
 			e.Notify.Fail(ledger.Failed, mailFailure(f), now)
 		}

@@ -177,7 +177,7 @@ func TestAnswers(t *testing.T) {
 		}, 2, ledger.Done, "mail.uncertain"},
 		"copy refused":            {forCopy(message.Never("mail.refused", "550 no")), 1, ledger.Done, "mail.copy-refused"},
 		"copy deferred for ever":  {forCopy(later), 1, ledger.Done, "mail.copy-refused"},
-		"copy lost for ever":      {forCopy(uncertain), 1, ledger.Done, "mail.copy-refused"},
+		"copy lost for ever":      {forCopy(uncertain), 1, ledger.Done, "mail.uncertain"},
 		"everything as it should": {nil, 1, ledger.Done, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -48,6 +48,9 @@ func (p *Planner) plan(ctx context.Context, m message.Message) error {
 	}
 	start, from := p.Now(), m
 	for m.Part < 2*ledger.Parts && !i.Cancelled {
+		if !planning(i, m) {
+			return p.late(ctx, i)
+		}
 		if !parts[m.Part%ledger.Parts] {
 			m.Part, m.After = m.Part+1, ""
 			continue
@@ -61,6 +64,9 @@ func (p *Planner) plan(ctx context.Context, m message.Message) error {
 			return p.handOver(ctx, m, 0)
 		}
 		done, err := p.part(ctx, i, &m)
+		if errors.Is(err, errOvertaken) {
+			return p.late(ctx, i)
+		}
 		if err != nil {
 			return p.interrupted(ctx, from, m, err)
 		}
@@ -72,7 +78,39 @@ func (p *Planner) plan(ctx context.Context, m message.Message) error {
 			return ledger.Unreachable(err)
 		}
 	}
+	if !planning(i, m) {
+		return p.late(ctx, i)
+	}
 	return p.planned(ctx, m)
+}
+
+// planning reports whether an import is still planned by messages of m's generation.
+func planning(i ledger.Import, m message.Message) bool {
+	return i.State == ledger.Planning && i.Plan.Generation == m.Generation
+}
+
+// errOvertaken means that the import is not planned any more.
+var errOvertaken = errors.New("the plan was ended by another message")
+
+// late ends a plan that another message has ended while this one stood still. Guests whom it inserted after the results were
+// written would be seen by nobody: the import is opened again, and the sweep ends them as it ends all who were not sent.
+func (p *Planner) late(ctx context.Context, i ledger.Import) error {
+	t, err := p.Ledger.Tally(ctx, i.ID)
+	if err != nil {
+		return ledger.Unreachable(err)
+	}
+	_, err = p.Ledger.UpdateImport(ctx, i.ID, func(i *ledger.Import) error {
+		if t.Open == 0 || i.Open() || i.Purged > 0 {
+			return ledger.ErrUnchanged
+		}
+		i.Revision++
+		i.Finished, i.ReportDue = time.Time{}, time.Time{}
+		return nil
+	})
+	if err != nil && !errors.Is(err, ledger.ErrNotFound) {
+		return ledger.Unreachable(err)
+	}
+	return nil
 }
 
 // expect notes, when all guests are known and none was sent, when the import should have ended.
@@ -190,6 +228,11 @@ func (p *Planner) room(ctx context.Context, importID string) (int, error) {
 
 // sendPage marks first and sends then: what is marked and not sent is sent by the next delivery or by the sweep.
 func (p *Planner) sendPage(ctx context.Context, i ledger.Import, guests []string) error {
+	if j, err := p.Ledger.Import(ctx, i.ID); err != nil {
+		return ledger.Unreachable(err)
+	} else if j.State != i.State || j.Plan.Generation != i.Plan.Generation {
+		return errOvertaken
+	}
 	now, err := p.Ledger.Now(ctx)
 	if err != nil {
 		return ledger.Unreachable(err)

@@ -96,7 +96,7 @@ func (p *Planner) event(ctx context.Context, m message.Message) error {
 			return err
 		}
 	}
-	return p.arrived(ctx, source, b, u.Refuse, m.Trace)
+	return p.arrived(ctx, arrival{source, b, u.Refuse, m.Trace, u.ETag == ""})
 }
 
 // present returns the version that lies where an event without ETag says. false means that there is nothing to do: the
@@ -123,32 +123,66 @@ func (p *Planner) present(ctx context.Context, u upload) (blobstore.Info, bool, 
 	return b, true, nil
 }
 
+// arrival is a version of a blob that came.
+type arrival struct {
+	source string
+	blobstore.Info
+	refuse *message.Failure // why nobody reads it
+	trace  string
+	seen   bool // just now, in the inbox: an event that names a version may be an old one that comes late
+}
+
 // arrived notes a version of a blob as an import, unless it is known, and sends its stage message. One that is refused
 // ends at once.
-func (p *Planner) arrived(ctx context.Context, source string, b blobstore.Info, refuse *message.Failure, trace string) error {
+func (p *Planner) arrived(ctx context.Context, b arrival) error {
 	now, err := p.Ledger.Now(ctx)
 	if err != nil {
 		return ledger.Unreachable(err)
 	}
 	found := ledger.Import{
 		ID:     message.ImportID(p.Blobs.Account(), b.Container, b.Path, b.ETag),
-		Source: source, Account: p.Blobs.Account(), Container: b.Container, Path: b.Path, ETag: b.ETag,
+		Source: b.source, Account: p.Blobs.Account(), Container: b.Container, Path: b.Path, ETag: b.ETag,
 		Created: now, State: ledger.Staging, Stage: ledger.Phase{Generation: 1, Due: now}, Revision: 1,
 	}
-	if refuse != nil {
-		found.State, found.Code, found.Text, found.Stage.Due = ledger.Refused, refuse.Code, refuse.Text, time.Time{}
+	if b.refuse != nil {
+		found.State, found.Code, found.Text, found.Stage.Due = ledger.Refused, b.refuse.Code, b.refuse.Text, time.Time{}
 	}
 	i, created, err := p.Ledger.CreateImport(ctx, found)
 	if err != nil {
 		return ledger.Unreachable(err)
 	}
-	slog.InfoContext(ctx, "file arrived", slog.String("import_id", i.ID), slog.String("source", source), slog.Bool("known", !created))
-	if i.State != ledger.Staging && (refuse == nil || !i.Open()) {
+	slog.InfoContext(ctx, "file arrived", slog.String("import_id", i.ID), slog.String("source", b.source), slog.Bool("known", !created))
+	if b.seen && i.State == ledger.Superseded {
+		if i, err = p.back(ctx, i, now); err != nil {
+			return err
+		}
+	}
+	if i.State != ledger.Staging && (b.refuse == nil || !i.Open()) {
 		return nil
 	}
 	msg := i.Message()
-	msg.Trace = trace
+	msg.Trace = b.trace
 	return p.Bus.Send(ctx, msg)
+}
+
+// back reads a version after all that was given up as gone before anybody was planned, and has been seen again: it was moved
+// away and back.
+func (p *Planner) back(ctx context.Context, i ledger.Import, now time.Time) (ledger.Import, error) {
+	i, err := p.Ledger.UpdateImport(ctx, i.ID, func(i *ledger.Import) error {
+		if i.State != ledger.Superseded || i.Plan.Generation > 0 || i.Purged > 0 {
+			return ledger.ErrUnchanged
+		}
+		restage(i, now)
+		if !i.Open() {
+			i.Revision++
+		}
+		i.Finished, i.ReportDue = time.Time{}, time.Time{}
+		return nil
+	})
+	if err != nil {
+		return i, ledger.Unreachable(err)
+	}
+	return i, nil
 }
 
 // Failed records that a stage or plan failed as a whole; "guestlist deadletters replay" restarts it.

@@ -94,20 +94,23 @@ func (s *Sources) Add(ctx context.Context, p policy.Policy) (int, error) {
 	return s.release(ctx, p.Source)
 }
 
-// release sends the held imports of a source back to stage, which reads them under the ETag that was recorded.
+// release sends the held imports of a source back to stage, which reads them under the ETag that was recorded, and returns how
+// many. One that is being read is read anew, since it may have looked for the policy before that was written.
 func (s *Sources) release(ctx context.Context, source string) (int, error) {
 	n := 0
 	for i, err := range s.Ledger.ListImports(ctx, true) {
 		if err != nil {
 			return n, fmt.Errorf("list open imports: %w", err)
 		}
-		if i.Source != source || i.State != ledger.Held || i.Cancelled {
+		if i.Source != source || !judging(i) {
 			continue
 		}
 		if err := s.again(ctx, i.ID); err != nil {
 			return n, fmt.Errorf("let import %s go: %w", i.ID, err)
 		}
-		n++
+		if i.State == ledger.Held {
+			n++
+		}
 	}
 	return n, nil
 }
@@ -118,7 +121,7 @@ func (s *Sources) again(ctx context.Context, id string) error {
 		return err
 	}
 	i, err := s.Ledger.UpdateImport(ctx, id, func(i *ledger.Import) error {
-		if i.State != ledger.Held || i.Cancelled {
+		if !judging(*i) {
 			return ledger.ErrUnchanged
 		}
 		restage(i, now)
@@ -127,11 +130,16 @@ func (s *Sources) again(ctx context.Context, id string) error {
 	if err != nil || i.State != ledger.Staging {
 		return err
 	}
-	slog.InfoContext(ctx, "held import goes on", slog.String("import_id", i.ID))
+	slog.InfoContext(ctx, "import is judged again", slog.String("import_id", i.ID))
 	return s.Bus.Send(ctx, i.Message())
 }
 
-// restage sends a held import back to stage.
+// judging reports whether the policy still decides what becomes of an import.
+func judging(i ledger.Import) bool {
+	return (i.State == ledger.Held || i.State == ledger.Staging) && !i.Cancelled
+}
+
+// restage sends an import back to stage.
 func restage(i *ledger.Import, now time.Time) {
 	i.State, i.Code, i.Text = ledger.Staging, "", ""
 	i.Stage = ledger.Phase{Generation: i.Stage.Generation + 1, Due: now}

@@ -104,7 +104,7 @@ func (p *Planner) adopt(ctx context.Context, i ledger.Import, m message.Message)
 	if err != nil {
 		return p.gone(ctx, i, m, err)
 	}
-	if err := p.arrived(ctx, i.Source, now, nil, m.Trace); err != nil {
+	if err := p.arrived(ctx, arrival{source: i.Source, Info: now, trace: m.Trace, seen: true}); err != nil {
 		return err
 	}
 	id := message.ImportID(p.Blobs.Account(), now.Container, now.Path, now.ETag)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -63,7 +64,7 @@ func sourceAdd(c *call, source, from, file string) error {
 		return err
 	case known:
 		describe(c.stderr, old, nil)
-		return addSource(c, old, fmt.Sprintf("Source %q has this policy already. Judge its held files again?", source))
+		return addSource(c, old, compared{old, nil}, fmt.Sprintf("Source %q has this policy already. Judge its held files again?", source))
 	}
 	return makeInbox(c, source)
 }
@@ -98,12 +99,13 @@ func addFromFile(c *call, source, file string) error {
 		return &message.Failure{Code: "policy.invalid", Text: fmt.Sprintf("%s: %v. Nothing was changed.", file, err)}
 	}
 	// What is replaced may be broken: then there is nothing to compare with.
-	if old, err := c.policy(source); err == nil {
+	old, err := c.policy(source)
+	if err == nil {
 		describe(c.stderr, p, &old)
 	} else {
 		describe(c.stderr, p, nil)
 	}
-	return addSource(c, p, fmt.Sprintf("Let source %q do this, and nothing else?", source))
+	return addSource(c, p, compared{old, err}, fmt.Sprintf("Let source %q do this, and nothing else?", source))
 }
 
 func addFromImport(c *call, source, prefix string) error {
@@ -130,10 +132,26 @@ func addFromImport(c *call, source, prefix string) error {
 		printUnlisted(c.stderr, ask)
 	}
 	fmt.Fprintln(c.stderr, "Whoever dropped the file wrote these ids: compare them with the Entra admin center first.")
-	return addSource(c, p, fmt.Sprintf("Let source %q do this?", source))
+	return addSource(c, p, compared{old, err}, fmt.Sprintf("Let source %q do this?", source))
 }
 
-func addSource(c *call, p policy.Policy, question string) error {
+// compared is the policy to which an operator was shown the difference, or why there was none.
+type compared struct {
+	policy policy.Policy
+	err    error
+}
+
+// still refuses to write over a policy that somebody has changed while the question stood.
+func (s compared) still(c *call, source string) error {
+	now, err := c.policy(source)
+	if (err == nil) == (s.err == nil) && (err != nil || bytes.Equal(now.JSON(), s.policy.JSON())) {
+		return nil
+	}
+	return &message.Failure{Code: "policy.changed", Text: fmt.Sprintf("Somebody changed the policy of source %q while you were asked. "+
+		"Nothing was changed. Run the command again and look at the difference.", source)}
+}
+
+func addSource(c *call, p policy.Policy, old compared, question string) error {
 	expected, err := c.heldOf(p.Source)
 	if err != nil {
 		return err
@@ -142,6 +160,9 @@ func addSource(c *call, p policy.Policy, question string) error {
 		writeParagraph(c.stderr, "Expected end of what is held: ", ending(expected))
 	}
 	if err := c.ask(question); err != nil {
+		return err
+	}
+	if err := old.still(c, p.Source); err != nil {
 		return err
 	}
 	n, err := c.sources().Add(c.ctx, p)

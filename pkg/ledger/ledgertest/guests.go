@@ -26,6 +26,7 @@ func unknownGuest(t *testing.T, h Harness) {
 func fullGuest(g ledger.Guest) ledger.Guest {
 	g.UserID, g.Invite, g.Since, g.Mode, g.InvitedBy = "user", ledger.Invited, noon, "own", importID
 	g.Confirmed, g.Mail, g.MailID, g.MailedBy = noon.Add(time.Nanosecond), ledger.MailSending, "<1@guestlist>", importID
+	g.MailRepeats, g.Copy, g.CopyRepeats = 2, ledger.MailSending, 3
 	g.RedeemURL = "https://login.example/redeem?rd=a%3a%2f&t='1'"
 	return g
 }

@@ -111,7 +111,7 @@ func encodeGuest(g ledger.Guest, version string) []byte {
 		put("Invite", string(g.Invite)).putTime("Since", g.Since).put("Mode", g.Mode).put("InvitedBy", g.InvitedBy).
 		putTime("Confirmed", g.Confirmed).
 		put("Mail", string(g.Mail)).put("MailID", g.MailID).put("MailedBy", g.MailedBy).putCount("MailRepeats", g.MailRepeats).
-		put("Copy", string(g.Copy)).put("RedeemURL", g.RedeemURL).
+		put("Copy", string(g.Copy)).putCount("CopyRepeats", g.CopyRepeats).put("RedeemURL", g.RedeemURL).
 		put("Holder", g.Holder).putTime("Until", g.Until).
 		done()
 }
@@ -123,10 +123,11 @@ func decodeGuest(key string, r stored) (ledger.Guest, error) {
 		Mail: ledger.MailState(r.text("Mail")), MailID: r.text("MailID"), MailedBy: r.text("MailedBy"),
 		Copy: ledger.MailState(r.text("Copy")), RedeemURL: r.text("RedeemURL"), Holder: r.text("Holder"), Version: string(r.etag()),
 	}
-	var errs [4]error
+	var errs [5]error
 	g.Since, errs[0] = r.time("Since")
 	g.Confirmed, errs[1] = r.time("Confirmed")
 	g.Until, errs[2] = r.time("Until")
 	g.MailRepeats, errs[3] = r.count("MailRepeats")
+	g.CopyRepeats, errs[4] = r.count("CopyRepeats")
 	return g, errors.Join(errs[:]...)
 }
