@@ -175,7 +175,10 @@ func watchImport(c *call, prefix string) error {
 	var printed time.Time
 	for {
 		i, err := status.Find(c.ctx, c.services.Ledger, prefix)
-		if err != nil {
+		switch {
+		case c.ctx.Err() != nil:
+			return nil // whoever stops watching has seen enough, also in the middle of a look
+		case err != nil:
 			return err
 		}
 		prefix = i.ID
@@ -191,7 +194,7 @@ func watchImport(c *call, prefix string) error {
 		}
 		select {
 		case <-c.ctx.Done():
-			return nil // whoever stops watching has seen enough
+			return nil
 		case <-time.After(c.every):
 		}
 	}
