@@ -34,6 +34,10 @@ func TestOldGenerationsActOnNothing(t *testing.T) {
 		if err := w.one(m); err != nil {
 			t.Fatal(err)
 		}
+		sent = len(w.sent)
+		if err := w.one(old); err != nil || len(w.sent) != sent {
+			t.Errorf("after the %s an older message of it: %v, %d messages", kind, err, len(w.sent)-sent)
+		}
 	}
 	if n := w.different(message.Invite); n != 3 {
 		t.Errorf("%d invitations, want 3", n)

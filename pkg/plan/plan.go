@@ -39,8 +39,6 @@ func (p *Planner) plan(ctx context.Context, m message.Message) error {
 		return &message.Failure{Code: i.Code, Text: i.Text}
 	case i.State == ledger.Running:
 		return p.Bus.Send(ctx, i.Message()) // the last message of the plan may be lost
-	case i.State != ledger.Planning:
-		return nil
 	}
 	parts, err := work.Parts(ctx, p.Blobs, i.Work())
 	if err != nil {
