@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/local/entra"
 	"guestlist/pkg/message"
+	"guestlist/pkg/pace"
 )
 
 // TestOutageOfMicrosoftGraph lasts an hour and a half, with the client that is deployed: longer than a token is good. The
@@ -26,7 +28,7 @@ func TestOutageOfMicrosoftGraph(t *testing.T) {
 			return nil, r.Context().Err()
 		}},
 		"unavailable": {network: func(r *http.Request) (*http.Response, error) {
-			return &http.Response{StatusCode: http.StatusServiceUnavailable, Body: http.NoBody, Header: http.Header{}, Request: r, ProtoMajor: 1, ProtoMinor: 1}, nil
+			return unavailable(r), nil
 		}},
 		"no_token": {tokens: errors.New("dial tcp 169.254.130.2:8081: connect: connection refused")},
 	} {
@@ -56,6 +58,41 @@ func TestOutageOfMicrosoftGraph(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func unavailable(r *http.Request) *http.Response {
+	return &http.Response{StatusCode: http.StatusServiceUnavailable, Body: http.NoBody, Header: http.Header{}, Request: r, ProtoMajor: 1, ProtoMinor: 1}
+}
+
+// TestOutageOfOneKindOfWrite: users are found, and all that is read is answered, while invitations or writes to groups are away
+// for two hours; a tenant at the limit, and one that is new.
+func TestOutageOfOneKindOfWrite(t *testing.T) {
+	t.Parallel()
+	for what, path := range map[string]string{"invitations": "/v1.0/invitations", "groups": "/v1.0/groups"} {
+		for name, s := range map[string]pace.Settings{"at_the_limit": calm, "careful": pace.Careful} {
+			t.Run(what+"_"+name, func(t *testing.T) {
+				inStorm(t, entra.Config{}, func(w *storm) {
+					w.pace = s
+					w.meets(func(r *http.Request) (*http.Response, error) {
+						if r.Method != http.MethodGet && strings.HasPrefix(r.URL.Path, path) {
+							return unavailable(r), nil
+						}
+						return nil, nil
+					}, nil)
+					w.work(func() {
+						w.plan(40)
+						time.Sleep(2 * time.Hour)
+						if row, err := w.ledger.Breaker(t.Context()); err != nil || !row.Open || row.Cause != "outage" {
+							t.Errorf("breaker %+v, %v", row, err)
+						}
+						w.meets(nil, nil)
+						t.Logf("done %s after the end", w.done(time.Hour))
+					})
+					w.promised(40)
+				})
+			})
+		}
 	}
 }
 

@@ -44,7 +44,7 @@ type storm struct {
 	pace   pace.Settings
 
 	mu      sync.Mutex
-	network func(*http.Request) (*http.Response, error) // what a request meets on its way to the directory; nil: nothing
+	network func(*http.Request) (*http.Response, error) // what a request meets on its way to the directory; nil, or no answer: nothing
 	tokens  error                                       // what the identity endpoint answers instead of a token
 }
 
@@ -128,7 +128,9 @@ func (w *storm) RoundTrip(req *http.Request) (*http.Response, error) {
 	network := w.network
 	w.mu.Unlock()
 	if network != nil {
-		return network(req)
+		if res, err := network(req); res != nil || err != nil {
+			return res, err
+		}
 	}
 	in := req.Clone(req.Context())
 	if in.Body == nil {
