@@ -1,16 +1,14 @@
 package assign_test
 
 import (
-	"context"
 	"errors"
 	"testing"
 	"time"
 
-	"guestlist/pkg/breaker"
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/message"
 	"guestlist/pkg/sweep"
-	"guestlist/pkg/window"
+	"guestlist/pkg/sweep/sweeptest"
 )
 
 // TestCancelDuringAWriteTellsWhatWasGranted: an operator cancels, and a sweep comes, while the answer is under way.
@@ -22,13 +20,8 @@ func TestCancelDuringAWriteTellsWhatWasGranted(t *testing.T) {
 		if _, err := sweep.Cancel(t.Context(), w.ledger, importID); err != nil {
 			t.Error(err)
 		}
-		b := breaker.New(w.ledger, breaker.DefaultWaits)
-		s := sweep.Sweep{Ledger: w.ledger, Bus: w.bus, StaleAfter: 30 * time.Minute, Breaker: b, Window: &window.Window{Ledger: w.ledger, Breaker: b},
-			Tidy: func(context.Context) (int, error) { return 0, nil }}
 		w.now = w.now.Add(55 * time.Second) // gathering, the wait for a turn and a slow call
-		if err := s.Run(t.Context()); err != nil {
-			t.Error(err)
-		}
+		sweeptest.Once(t, w.ledger, w.bus)
 	}
 	w.must(target(0))
 	if s := w.entry().Targets[0].Step; len(w.dir.has) == 0 || s.Outcome != ledger.Done {

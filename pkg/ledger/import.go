@@ -75,6 +75,16 @@ func (i Import) Final() bool {
 // Open reports whether the sweep still has to look at the import: until the wanted results are written.
 func (i Import) Open() bool { return i.Reported < i.Revision }
 
+// Reopen lets the sweep look at the import, and asks for results anew if those that were wanted have been written. It goes with
+// every entry that is opened: nobody sees one that is open in an import that is not.
+func (i *Import) Reopen() {
+	if !i.Open() {
+		i.Revision++
+		i.Finished = time.Time{}
+	}
+	i.ReportDue = time.Time{}
+}
+
 // PurgedFailure is the reason why nothing can be done any more for an import that is being removed.
 func PurgedFailure(id string) *message.Failure {
 	return &message.Failure{Code: "import.purged", Text: fmt.Sprintf("Import %s ended long ago and is being removed with all its results (PURGE_AFTER). "+

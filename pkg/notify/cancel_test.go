@@ -6,12 +6,11 @@ import (
 	"testing"
 	"time"
 
-	"guestlist/pkg/breaker"
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/message"
 	"guestlist/pkg/notify"
 	"guestlist/pkg/sweep"
-	"guestlist/pkg/window"
+	"guestlist/pkg/sweep/sweeptest"
 )
 
 // TestCancelWhileALinkIsRenewed: the redeem link is missing, and while a worker asks for a new one under its lease an operator
@@ -28,7 +27,7 @@ func TestCancelWhileALinkIsRenewed(t *testing.T) {
 			}
 		}
 		s := w.step()
-		redeem, cancel := s.Redeem, sync.OnceFunc(func() { w.cancel("a"); w.sweep() })
+		redeem, cancel := s.Redeem, sync.OnceFunc(func() { w.cancel("a"); sweeptest.Once(t, w.ledger, w.bus) })
 		s.Redeem = func(ctx context.Context, e ledger.Entry, begin notify.Begin) (string, string, error) {
 			id, url, err := redeem(ctx, e, begin)
 			cancel() // while the call to Microsoft Graph is under way
@@ -41,7 +40,7 @@ func TestCancelWhileALinkIsRenewed(t *testing.T) {
 			t.Errorf("taken %t: %v", taken, err)
 		}
 		w.now = w.now.Add(24 * time.Hour)
-		w.sweep()
+		sweeptest.Once(t, w.ledger, w.bus)
 		g, e := w.guest(), w.entry("a")
 		if g.RedeemURL != "" || !e.Ended() {
 			t.Errorf("taken %t: redeem link %q, step %+v", taken, g.RedeemURL, e.Notify)
@@ -70,16 +69,6 @@ func (w *world) cancel(importID string) {
 	}
 	_, err := w.ledger.UpdateImport(w.t.Context(), importID, func(i *ledger.Import) error { i.CancelledAt = w.now.Add(-time.Hour); return nil })
 	if err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-func (w *world) sweep() {
-	w.t.Helper()
-	b := breaker.New(w.ledger, breaker.DefaultWaits)
-	s := sweep.Sweep{Ledger: w.ledger, Bus: w.bus, StaleAfter: 30 * time.Minute, Breaker: b, Window: &window.Window{Ledger: w.ledger, Breaker: b},
-		Tidy: func(context.Context) (int, error) { return 0, nil }}
-	if err := s.Run(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
 }

@@ -5,22 +5,18 @@ import (
 	"testing"
 	"time"
 
-	"guestlist/pkg/breaker"
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/message"
 	"guestlist/pkg/plan"
 	"guestlist/pkg/report"
 	"guestlist/pkg/sweep"
-	"guestlist/pkg/window"
+	"guestlist/pkg/sweep/sweeptest"
 )
 
 // TestRenamedThereAndBack: the stage comes while the file has another name, and the rename back keeps its ETag.
 func TestRenamedThereAndBack(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.allow(nil)
-	store := &moving{Blobs: w.blobs, inbox: w.inbox}
-	w.plan.Blobs = store
+	w, store := newMoving(t)
 	first := w.put("a.csv", version("b"))
 	store.from, store.to = "a.csv", "b.csv"
 	w.settled(first)
@@ -43,10 +39,7 @@ func TestRenamedThereAndBack(t *testing.T) {
 // TestLateEventOfADeletedFileIsNoReturn: only who has seen the file knows that it came back.
 func TestLateEventOfADeletedFileIsNoReturn(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.allow(nil)
-	store := &moving{Blobs: w.blobs, inbox: w.inbox}
-	w.plan.Blobs = store
+	w, store := newMoving(t)
 	first := w.put("a.csv", version("b"))
 	store.from, store.to = "a.csv", "elsewhere.csv"
 	w.settled(first)
@@ -99,12 +92,9 @@ func (s *standing) InsertEntries(ctx context.Context, e []ledger.Entry) (int, er
 // ending sweeps and reports until an import has its results.
 func (w *world) ending(id string) {
 	w.t.Helper()
-	b := breaker.New(w.ledger, breaker.DefaultWaits)
-	s := sweep.Sweep{Ledger: w.ledger, Bus: w, StaleAfter: 30 * time.Minute, Breaker: b, Window: &window.Window{Ledger: w.ledger, Breaker: b},
-		Tidy: func(context.Context) (int, error) { return 0, nil }}
 	for range 3 {
 		w.now = w.now.Add(2 * time.Minute)
-		w.must(s.Run(w.t.Context()))
+		sweeptest.Once(w.t, w.ledger, w)
 		w.must((&report.Step{Ledger: w.ledger, Blobs: w.blobs}).Do(w.t.Context(), message.NewReport(message.Message{Import: id})))
 	}
 	t, err := w.ledger.Tally(w.t.Context(), id)

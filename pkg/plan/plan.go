@@ -45,10 +45,7 @@ func (p *Planner) plan(ctx context.Context, m message.Message) error {
 		return storage(err)
 	}
 	start, from := p.Now(), m
-	for m.Part < 2*ledger.Parts && !i.Cancelled {
-		if !planning(i, m) {
-			return p.late(ctx, i)
-		}
+	for planning(i, m) && m.Part < 2*ledger.Parts && !i.Cancelled {
 		if !parts[m.Part%ledger.Parts] {
 			m.Part, m.After = m.Part+1, ""
 			continue
@@ -98,11 +95,10 @@ func (p *Planner) late(ctx context.Context, i ledger.Import) error {
 		return ledger.Unreachable(err)
 	}
 	_, err = p.Ledger.UpdateImport(ctx, i.ID, func(i *ledger.Import) error {
-		if t.Open == 0 || i.Open() || i.Purged > 0 {
+		if t.Open == 0 || i.Purged > 0 {
 			return ledger.ErrUnchanged
 		}
-		i.Revision++
-		i.Finished, i.ReportDue = time.Time{}, time.Time{}
+		i.Reopen()
 		return nil
 	})
 	if err != nil && !errors.Is(err, ledger.ErrNotFound) {

@@ -173,10 +173,7 @@ func (p *Planner) back(ctx context.Context, i ledger.Import, now time.Time) (led
 			return ledger.ErrUnchanged
 		}
 		restage(i, now)
-		if !i.Open() {
-			i.Revision++
-		}
-		i.Finished, i.ReportDue = time.Time{}, time.Time{}
+		i.Reopen()
 		return nil
 	})
 	if err != nil {

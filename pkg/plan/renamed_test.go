@@ -22,6 +22,15 @@ type moving struct {
 	from, to string // after the rename; empty before
 }
 
+// newMoving is a world whose files can be renamed without another ETag.
+func newMoving(t *testing.T) (*world, *moving) {
+	w := newWorld(t)
+	w.allow(nil)
+	store := &moving{Blobs: w.blobs, inbox: w.inbox}
+	w.plan.Blobs = store
+	return w, store
+}
+
 func (m *moving) real(container, path string) (string, error) {
 	switch {
 	case container != m.inbox || m.to == "":
@@ -121,10 +130,7 @@ func TestRenameThatKeepsTheETagIsNoNewVersion(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			w.allow(nil)
-			store := &moving{Blobs: w.blobs, inbox: w.inbox}
-			w.plan.Blobs = store
+			w, store := newMoving(t)
 			first := w.put("a.csv", version("b"))
 			switch what {
 			case "after_it_was_read":

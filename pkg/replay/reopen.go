@@ -52,11 +52,8 @@ func (r *Replay) keepOpen(ctx context.Context, i *ledger.Import, until time.Time
 		if i.Purged > 0 {
 			return ledger.PurgedFailure(i.ID)
 		}
-		if !i.Open() {
-			i.Revision++
-			i.Finished = time.Time{}
-		}
-		i.ReportDue, i.Reopening = time.Time{}, until
+		i.Reopen()
+		i.Reopening = until
 		return nil
 	})
 	if err != nil {

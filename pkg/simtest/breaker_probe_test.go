@@ -69,13 +69,7 @@ func TestOutageOfGroupWritesOnly(t *testing.T) {
 // TestOutageWhileCapped: invitations are capped, and then Microsoft Graph is away for three hours.
 func TestOutageWhileCapped(t *testing.T) {
 	simulate(t, 1, fast, func(t *testing.T, w *world) {
-		later := &message.Later{After: 15 * time.Minute, Why: "throttled by Microsoft Graph"}
-		w.dir.meets(func(op string) (breaker.Cause, error) {
-			if op == "invite" && len(w.dir.users) >= 50 {
-				return breaker.Capped, later
-			}
-			return "", nil
-		})
+		w.dir.meets(w.capped(50))
 		id := w.drop("capped", 120)
 		w.until(10*time.Minute, "the breaker opens", func() bool { return w.breaker().Open })
 		w.dir.meets(down)

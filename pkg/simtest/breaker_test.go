@@ -146,16 +146,21 @@ func TestSlowStart(t *testing.T) {
 	})
 }
 
+// capped is a directory that takes so many invitations on the first day.
+func (w *world) capped(n int) func(string) (breaker.Cause, error) {
+	later := &message.Later{After: 15 * time.Minute, Why: "throttled by Microsoft Graph"}
+	return func(op string) (breaker.Cause, error) {
+		if op == "invite" && len(w.dir.users) >= n && time.Since(w.start) < 24*time.Hour {
+			return breaker.Capped, later
+		}
+		return "", nil
+	}
+}
+
 // TestMicrosoftTakesNoMoreToday: should there be a cap of Microsoft's own, only invitations wait, and are tried now and then.
 func TestMicrosoftTakesNoMoreToday(t *testing.T) {
 	simulate(t, 1, fast, func(t *testing.T, w *world) {
-		later := &message.Later{After: 15 * time.Minute, Why: "throttled by Microsoft Graph"}
-		w.dir.meets(func(op string) (breaker.Cause, error) {
-			if op == "invite" && len(w.dir.users) >= 50 && time.Since(w.start) < 24*time.Hour {
-				return breaker.Capped, later
-			}
-			return "", nil
-		})
+		w.dir.meets(w.capped(50))
 		id := w.drop("capped", 120)
 		w.until(10*time.Minute, "the breaker opens", func() bool { return w.breaker().Open })
 		w.until(10*time.Minute, "who was invited gets access", func() bool { return w.tally(id).Ended[ledger.Done] == 50 })
