@@ -83,7 +83,8 @@ func TestOutageOfOneKindOfWrite(t *testing.T) {
 					w.work(func() {
 						w.plan(40)
 						time.Sleep(2 * time.Hour)
-						if row, err := w.ledger.Breaker(t.Context()); err != nil || !row.Open || row.Cause != "outage" {
+						// It may be shut for a moment: a probe whose own POST is uncertain waits for that, and only reads.
+						if row, err := w.ledger.Breaker(t.Context()); err != nil || row.Opened.IsZero() || row.Cause != "outage" {
 							t.Errorf("breaker %+v, %v", row, err)
 						}
 						w.meets(nil, nil)
