@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"hash/crc32"
 	"maps"
 	"os"
 	"path/filepath"
@@ -339,14 +340,14 @@ func chosen(t *testing.T, list []cell) []cell {
 		return slices.DeleteFunc(list, func(c cell) bool { return !asked.MatchString(c.String()) })
 	}
 	var some []cell
-	from := time.Now().YearDay() % share
-	for i, c := range list {
-		if always.MatchString(c.String()) || !raceDetector && i%share == from {
+	turn := uint32(time.Now().YearDay() % share)
+	for _, c := range list {
+		if always.MatchString(c.String()) || !raceDetector && crc32.ChecksumIEEE([]byte(c.String()))%share == turn {
 			some = append(some, c)
 		}
 	}
-	t.Logf("the cells of %q and, without the race detector, every %dth from number %d on, by the day of the year; \"make matrix\" runs all",
-		always, share, from+1)
+	t.Logf("the cells of %q and, without the race detector, of the others one in %d, by their names and the day of the year (%d); \"make matrix\" runs all",
+		always, share, turn)
 	return some
 }
 
@@ -393,8 +394,9 @@ func (b *bench) compare(c cell, w *world, err error, may []*allowance) {
 		return
 	}
 	said := strings.Split(strings.TrimSpace(w.log.String()), "\n")
-	b.Errorf("%s: %v; %v; mailed twice: %v; %s\nthe last that the handlers said:\n%s", c, err, broken, repeated, differ(want, state),
-		strings.Join(said[max(0, len(said)-60):], "\n"))
+	// What is wrong comes last: who sees only the end of a long output sees that.
+	b.Errorf("the last that the handlers said:\n%s\n%s: %v; %v; mailed twice: %v; %s", strings.Join(said[max(0, len(said)-60):], "\n"),
+		c, err, broken, repeated, differ(want, state))
 }
 
 func differ(want, got string) string {

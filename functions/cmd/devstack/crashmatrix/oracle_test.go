@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"guestlist/functions/cmd/devstack/internal/oracle"
+	"guestlist/pkg/bus"
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/report"
 )
@@ -65,18 +66,26 @@ func (w *world) state() (state string, repeated []string, err error) {
 	return strings.Join(append(lines, results...), "\n"), repeated, errors.Join(err, bad, w.ledger())
 }
 
-// letters counts the dead letters of a queue, copies of one message once.
+// letters counts the steps that have dead letters in a queue. Copies of one message may each leave one: where the broker keeps
+// them, one of two may have waited for the other and gone on with another delay.
 func (w *world) letters(queue string) (int, error) {
 	list, err := w.services.Bus.Browse(w.ctx, queue, 100)
-	ids := map[string]bool{}
+	steps := map[string]bool{}
 	for _, d := range list {
-		if d.Unreadable != nil {
-			ids[fmt.Sprint(d.Sequence)] = true
-		} else {
-			ids[d.Message.ID()] = true
-		}
+		steps[stepOf(d)] = true
 	}
-	return len(ids), err
+	return len(steps), err
+}
+
+func stepOf(d bus.DeadLetter) string {
+	m := d.Message
+	if d.Unreadable != nil {
+		return fmt.Sprint(d.Sequence)
+	}
+	if m.Guest == "" {
+		return m.ID()
+	}
+	return fmt.Sprint(m.Kind, " ", m.Import, " ", m.Guest, " ", m.Target, " ", m.Generation)
 }
 
 func (w *world) directory() (lines []string) {
