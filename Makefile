@@ -72,7 +72,7 @@ soak: tools ## import random files under random kills and faults, judge what is 
 test: conformance s3server ## run every test, then print the slowest ten
 	@mkdir -p $(CACHE)/bin
 	@go build -o $(CACHE)/bin/gotest ./.ci/gotest
-	@$(CACHE)/bin/gotest -count=1 -timeout=20m -shuffle=on $(ARGS) $(PKGS) $(CI_PKGS)
+	@$(CACHE)/bin/gotest -count=1 -timeout=30m -shuffle=on $(ARGS) $(PKGS) $(CI_PKGS)
 
 check: format vet lint tidy template race vulnerabilities ## format, vet, lint, tidy, infra/aws, race tests, known vulnerabilities
 
@@ -195,7 +195,7 @@ template: needs-go
 race: conformance s3server
 	@mkdir -p $(CACHE)/bin
 	@go build -o $(CACHE)/bin/gotest ./.ci/gotest
-	@$(CACHE)/bin/gotest -race -timeout=20m -parallel=4 -shuffle=on $(ARGS) $(PKGS) $(CI_PKGS)
+	@$(CACHE)/bin/gotest -race -timeout=30m -parallel=4 -shuffle=on $(ARGS) $(PKGS) $(CI_PKGS)
 
 VULN_DB := https://vuln.go.dev
 

@@ -134,7 +134,7 @@ func TestAStopLetsRunningInvocationsFinish(t *testing.T) {
 // waitRefused waits until nobody listens any more.
 func waitRefused(t *testing.T, url string) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for time.Now().Before(deadline) {
 		c, err := net.DialTimeout("tcp4", strings.TrimPrefix(url, "http://"), time.Second)
 		if err != nil {

@@ -25,7 +25,7 @@ func TestBench(t *testing.T) {
 	if len(lines) != 4 {
 		t.Fatalf("%d lines:\n%s", len(lines), out.String())
 	}
-	for i, most := range []float64{1.2, 0, 1.2, 2.001} { // full writes need no luck on a fast machine, and some on a busy one
+	for i, most := range []float64{1.2, 0, 1.5, 2.001} { // on a busy machine guests come slowly, and three processes fill fewer writes
 		var perGuest float64
 		fields := strings.Split(lines[i], "|")
 		if _, err := fmt.Sscan(fields[4], &perGuest); err != nil || perGuest > most || most > 0 && perGuest < 1 {

@@ -15,7 +15,7 @@ import (
 func TestOutageServiceBus(t *testing.T) {
 	t.Parallel()
 	w, l := wiredWorld(t, nil)
-	w.through(60, 2*time.Minute, 1, 6, func(d *drop) {
+	w.through(60, 4*time.Minute, 1, 6, func(d *drop) {
 		for _, out := range []struct{ at, seconds int }{{0, 10}, {20, 65}} {
 			w.reaches(d, out.at)
 			l.bus.cut()
@@ -46,7 +46,7 @@ func TestOutageQueueFull(t *testing.T) {
 	for _, queue := range message.Queues {
 		empty = append(empty, w.fill(queue))
 	}
-	w.through(30, 2*time.Minute, 1, 2, func(*drop) {
+	w.through(30, 4*time.Minute, 1, 2, func(*drop) {
 		w.during(5 * time.Second) // the file's event waits at Event Grid
 		for n, e := range empty {
 			waited := w.ends().verdicts["later"]

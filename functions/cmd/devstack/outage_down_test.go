@@ -21,7 +21,7 @@ func TestOutageStartWithoutServices(t *testing.T) {
 	t.Parallel()
 	w, l := wiredWorldOf(t, &lines{away: true}, nil)
 	pid := w.platform.handlerPID()
-	w.through(30, 2*time.Minute, 1, 2, func(d *drop) {
+	w.through(30, 4*time.Minute, 1, 2, func(d *drop) {
 		w.during(15 * time.Second)
 		l.mend()
 		w.reaches(d, 10)
@@ -44,7 +44,7 @@ func TestOutageStorageServer(t *testing.T) {
 		o.data = filepath.Join(small, "azurite")
 		o.env = filepath.Join(small, "devstack.env")
 	})
-	w.through(40, 2*time.Minute, 1, 2, func(d *drop) {
+	w.through(40, 4*time.Minute, 1, 2, func(d *drop) {
 		filler := filepath.Join(small, "filler")
 		if mounted {
 			fillDisk(t, filler)

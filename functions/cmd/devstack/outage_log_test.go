@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -11,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"guestlist/pkg/local/child"
 )
 
 // TestOutageOfTheLog: nobody reads the handler's standard output any more, or the disk behind it is full. It works on.
@@ -30,12 +31,10 @@ func TestOutageOfTheLog(t *testing.T) {
 		outputs["no room"] = full
 	}
 	for name, out := range outputs {
-		ln, err := net.Listen("tcp4", "127.0.0.1:0")
+		port, err := child.QuietPort()
 		if err != nil {
 			t.Fatal(err)
 		}
-		port := ln.Addr().(*net.TCPAddr).Port
-		ln.Close()
 		ctx, cancel := context.WithCancel(t.Context())
 		cmd := exec.CommandContext(ctx, filepath.Join(dir, "handler"))
 		cmd.Stdout, cmd.Stderr = out, out

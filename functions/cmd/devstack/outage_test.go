@@ -181,7 +181,7 @@ func TestOutageStorage(t *testing.T) {
 	both := func(m met) func() {
 		return func() { l.blobs.meet(m); l.tables.meet(m) }
 	}
-	w.through(40, 2*time.Minute, 1, 2, func(d *drop) {
+	w.through(40, 4*time.Minute, 1, 2, func(d *drop) {
 		for n, begins := range []func(){
 			func() { l.blobs.cut(); l.tables.cut() },
 			both(silent),

@@ -54,14 +54,14 @@ func TestDiesWithItsParent(t *testing.T) {
 	if portOf(t, blob) == 0 {
 		t.Fatalf("parent said %q", line)
 	}
-	for end := time.Now().Add(10 * time.Second); ; {
+	for end := time.Now().Add(time.Minute); ; {
 		res, err := http.Get(blob)
 		if err != nil {
 			return
 		}
 		res.Body.Close()
 		if time.Now().After(end) {
-			t.Fatal("Azurite answers 10 s after its parent was killed")
+			t.Fatal("Azurite answers a minute after its parent was killed")
 		}
 	}
 }

@@ -13,13 +13,12 @@ import (
 
 var services = [3]string{"blob", "queue", "table"}
 
-// pickPorts replaces zeros by free ports. They are free now; Start tries again if one is taken before Azurite has it.
-func pickPorts(ports ...int) ([3]int, error) {
-	var picked [3]int
-	free, err := child.FreePorts(len(ports))
+// pickPorts replaces zeros by free ports that nobody else is given, also while Azurite is away for a while. Start tries again
+// if one is taken all the same.
+func pickPorts(ports ...int) (picked [3]int, err error) {
 	for i, p := range ports {
 		if picked[i] = p; p == 0 && err == nil {
-			picked[i] = free[i]
+			picked[i], err = child.QuietPort()
 		}
 	}
 	return picked, err

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // FreePorts returns n different ports of 127.0.0.1 that nobody listens on at the moment.
@@ -26,17 +27,35 @@ func FreePorts(n int) ([]int, error) {
 // Quiet ports lie below those that systems give to whoever asks for any (from 32768 on Linux, 49152 elsewhere).
 const firstQuiet, lastQuiet = 20000, 32000
 
+// reserved is for how long no other call of QuietPort on this machine gets the same port.
+const reserved = 10 * time.Minute
+
 // QuietPort returns a port of 127.0.0.1 that nobody listens on at the moment, and that the system gives to nobody: for a
-// server that begins later, or is away for a while, and in whose place no other program's must come to sit.
+// server that begins later, or is away for a while, and in whose place no other program's must come to sit. Other calls, of
+// other processes too, do not get it for ten minutes or until this process ends.
 func QuietPort() (port int, err error) {
 	for range 100 {
 		port = firstQuiet + rand.N(lastQuiet-firstQuiet)
-		var l net.Listener
-		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			return port, l.Close()
+		if err = reserve(port); err == nil {
+			return port, nil
 		}
 	}
 	return 0, fmt.Errorf("quiet port: %w", err)
+}
+
+// reserve takes the port of the same number for UDP, which disturbs nobody who listens for TCP.
+func reserve(port int) error {
+	address := fmt.Sprintf("127.0.0.1:%d", port)
+	sign, err := net.ListenPacket("udp", address)
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return errors.Join(err, sign.Close())
+	}
+	time.AfterFunc(reserved, func() { _ = sign.Close() })
+	return l.Close()
 }
 
 // Installed returns the path of a file that make puts into the repository that the working directory is in, such as

@@ -95,7 +95,7 @@ func (d *delivery) tryLink(ctx context.Context, s settlement) (done bool, err er
 	onLink, cancel := context.WithTimeout(ctx, linkTime)
 	defer cancel()
 	defer context.AfterFunc(d.link, cancel)()
-	err = s.act(onLink, d.queue.receiver, d.message)
+	err = s.act(onLink, d.queue.receiver.Load(), d.message)
 	return err == nil || lockLost(err) || ctx.Err() != nil, err
 }
 

@@ -24,7 +24,7 @@ const (
 	fast      = "TEST_FAST" // setting that makes the handler answer by itself
 	exitCode  = "X-Exit"
 	listenOn  = "X-Listen"
-	patience  = 30 * time.Second
+	patience  = 2 * time.Minute
 	startPath = "/-start"
 )
 

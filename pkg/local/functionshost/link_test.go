@@ -47,6 +47,20 @@ func TestConcurrencyIsLimitedPerFunction(t *testing.T) {
 	}
 }
 
+// TestReceivingSurvivesABusyBroker: the receiver's link is detached as 50009 whenever it asks, while nothing is in hand whose
+// settlement would have the client look at the link.
+func TestReceivingSurvivesABusyBroker(t *testing.T) {
+	t.Parallel()
+	b := newBusRig(t, hostJSON, queueJSON, servicebus.Queue{})
+	b.onCall = func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, "application/json", "{}") }
+	b.must(b.server.SetFaults(1, servicebus.Fault{Kind: servicebus.BusyReceiver, Times: 3}))
+	b.start()
+	b.send(text("1"), text("2"), text("3"))
+	if s := b.idle(); s.Completed != 3 || s.LockExpired != 0 {
+		t.Errorf("queue %+v; want three completed", s)
+	}
+}
+
 func TestReceivingSurvivesLostConnections(t *testing.T) {
 	t.Parallel()
 	b := newBusRig(t, hostJSON, queueJSON, servicebus.Queue{LockDuration: 2 * time.Second, MaxDeliveryCount: 100})

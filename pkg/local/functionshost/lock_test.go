@@ -18,11 +18,11 @@ import (
 
 func TestLockIsRenewedWhileTheFunctionRuns(t *testing.T) {
 	t.Parallel()
-	b := newBusRig(t, hostJSON, queueJSON, servicebus.Queue{LockDuration: 6 * time.Second})
+	b := newBusRig(t, hostJSON, queueJSON, servicebus.Queue{LockDuration: 14 * time.Second})
 	var calls atomic.Int32
 	b.onCall = func(w http.ResponseWriter, _ *http.Request) {
 		calls.Add(1)
-		<-time.After(10 * time.Second) // longer than the lock and one renewal of it, which comes after half of it
+		<-time.After(17 * time.Second) // longer than the lock, which is renewed after half of it
 		reply(w, 200, "application/json", "{}")
 	}
 	b.send(text("x"))

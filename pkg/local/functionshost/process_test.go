@@ -149,7 +149,7 @@ func TestExit0IsNotRestarted(t *testing.T) {
 func TestHandlerThatDoesNotAnswerIsRestarted(t *testing.T) {
 	t.Parallel()
 	// The first handler takes it all; the second one must start within it, however busy the machine is.
-	host := strings.Replace(hostJSON, `"customHandler":{`, `"customHandler":{"initializationTimeout":"00:00:06",`, 1)
+	host := strings.Replace(hostJSON, `"customHandler":{`, `"customHandler":{"initializationTimeout":"00:00:15",`, 1)
 	r := newRig(t, host, oneTimer)
 	r.onStart = func(n int, w http.ResponseWriter, _ string) {
 		if n == 1 {
@@ -184,7 +184,7 @@ func TestInvocationsWaitForALateHandler(t *testing.T) {
 
 func TestTimeoutKillsTheHandlerAndItsNeighbours(t *testing.T) {
 	t.Parallel()
-	host := strings.Replace(hostJSON, "00:05:00", "00:00:08", 1)
+	host := strings.Replace(hostJSON, "00:05:00", "00:00:20", 1)
 	r := newRig(t, host, map[string]string{"slow": timerJSON, "neighbour": timerJSON})
 	slow := make(chan struct{})
 	r.onCall = func(w http.ResponseWriter, request *http.Request) {
@@ -196,7 +196,7 @@ func TestTimeoutKillsTheHandlerAndItsNeighbours(t *testing.T) {
 	h := r.start()
 	r.run(h, "slow", `{}`)
 	<-slow
-	<-time.After(4 * time.Second) // the neighbour must be there, and young, when the slow one is killed
+	<-time.After(6 * time.Second) // the neighbour must be there, and young, when the slow one is killed
 	r.run(h, "neighbour", `{}`)
 	first, second := r.await(functionshost.InvocationEnded), r.await(functionshost.InvocationEnded)
 	if first.Function == "neighbour" {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
@@ -73,8 +74,9 @@ func (b *buses) open(f config.Function) (*queue, error) {
 		return nil, err
 	}
 	namespace := namespaceOf(f.Queue.Connection)
-	q := &queue{host: b.host, function: f, receiver: receiving, settler: settling, slots: make(chan struct{}, b.host.conf.ServiceBus.MaxConcurrentCalls),
+	q := &queue{host: b.host, function: f, client: client, settler: settling, slots: make(chan struct{}, b.host.conf.ServiceBus.MaxConcurrentCalls),
 		deaf: make(chan struct{}), namespace: namespace, clientID: namespace + "-" + newGUID().String()}
+	q.receiver.Store(receiving)
 	q.link, q.unlink = context.WithCancel(context.Background())
 	return q, nil
 }
@@ -102,7 +104,8 @@ func namespaceOf(connection string) string {
 type queue struct {
 	host                *Host
 	function            config.Function
-	receiver            *azservicebus.Receiver
+	client              *azservicebus.Client
+	receiver            atomic.Pointer[azservicebus.Receiver]
 	settler             *azservicebus.Receiver // asks for no message; settles by lock token once the receiver is closed
 	deaf                chan struct{}          // closed when nothing is delivered to the receiver any more
 	settling            sync.RWMutex           // held for reading while a message is settled on the receiver's link
@@ -138,7 +141,7 @@ func (q *queue) run() {
 		})
 	}
 	q.settling.Lock() // who settles on the link first gets an answer
-	hangUp(q.receiver)
+	hangUp(q.receiver.Load())
 	close(q.deaf)
 	q.settling.Unlock()
 	inFlight.Wait()
@@ -156,7 +159,7 @@ func hangUp(r *azservicebus.Receiver) {
 // delivered any more: a message that was given back before would come to a receiver that nobody asks, and stay locked.
 func (q *queue) present() *azservicebus.Receiver {
 	if q.listens() {
-		return q.receiver
+		return q.receiver.Load()
 	}
 	<-q.deaf
 	return q.settler
@@ -166,7 +169,7 @@ func (q *queue) listens() bool { return q.host.life.Err() == nil && q.host.liste
 
 // receive returns one message, or nil when it should be asked again.
 func (q *queue) receive(o *outage) *azservicebus.ReceivedMessage {
-	messages, err := q.receiver.ReceiveMessages(q.host.listening, 1, nil)
+	messages, err := q.receiver.Load().ReceiveMessages(q.host.listening, 1, nil)
 	if len(messages) > 0 {
 		o.over()
 		return messages[0]
@@ -178,10 +181,22 @@ func (q *queue) receive(o *outage) *azservicebus.ReceivedMessage {
 	q.link, q.unlink = context.WithCancel(context.Background())
 	if err != nil {
 		o.pause(err)
-	} else { // a lost connection, which the client does not call an error
+	} else { // a lost link or connection, which the client does not call an error
+		q.renew()
 		o.rest(firstPause)
 	}
 	return nil
+}
+
+// renew takes another receiver. The client keeps a link that the broker has detached as busy, and would receive nothing on it
+// for ever; the real host's client attaches again.
+func (q *queue) renew() {
+	fresh, err := receiver(q.client, q.function)
+	if err != nil {
+		q.log("Receiving goes on over the same link", err)
+		return
+	}
+	hangUp(q.receiver.Swap(fresh))
 }
 
 // outage spaces out the attempts while a broker is away, and tells of it twice: when it begins and when it ends.

@@ -85,7 +85,7 @@ func TestAbandonedMessageComesBackCountedAndChanged(t *testing.T) {
 
 func TestRenewedLockOutlivesTheLockDuration(t *testing.T) {
 	t.Parallel()
-	f := start(t, servicebus.Queue{LockDuration: 4 * time.Second})
+	f := start(t, servicebus.Queue{LockDuration: 8 * time.Second})
 	f.send("a", "b")
 	r := f.receiver(nil)
 	both := f.many(r, 2)

@@ -64,7 +64,7 @@ func TestClientsOutliveFaults(t *testing.T) {
 
 func TestLostSettlementBringsTheMessageAgain(t *testing.T) {
 	t.Parallel()
-	f := start(t, servicebus.Queue{LockDuration: 3 * time.Second}) // time enough to settle
+	f := start(t, servicebus.Queue{LockDuration: 8 * time.Second}) // time enough to settle
 	f.faults(servicebus.Fault{Kind: servicebus.LoseSettlement, Times: 1})
 	f.send("a")
 	r := f.receiver(nil)

@@ -21,7 +21,7 @@ func TestScheduledMessageComesAtItsTime(t *testing.T) {
 	f.send("now") // opens the sender's link, which takes its time on a busy machine
 	r := f.receiver(nil)
 	f.must(r.CompleteMessage(f.ctx, f.one(r), nil))
-	at := time.Now().Add(3 * time.Second)
+	at := time.Now().Add(8 * time.Second)
 	f.sendAt("later", at)
 	if s := f.stats(); s.Scheduled != 1 || s.Active != 0 || f.server.Idle() {
 		t.Errorf("idle %v, %+v", f.server.Idle(), s)

@@ -258,7 +258,7 @@ cancelled.csv: rita@partner.example cancelled import.cancelled`,
 	},
 	{ // an import that ended long ago is removed: entries, grants, files, its dead letter, the row
 		name:     "purge",
-		settings: map[string]string{"SWEEP_SCHEDULE": "*/2 * * * * *", "PURGE_AFTER": "3s"},
+		settings: map[string]string{"SWEEP_SCHEDULE": "*/2 * * * * *", "PURGE_AFTER": "8s"},
 		prepare: func(w *world) error {
 			return w.entra.SetFault(entra.Fault{Operation: "approle", Method: "POST", Status: 400, Message: "no", Count: 99})
 		},
