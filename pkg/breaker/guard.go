@@ -62,8 +62,7 @@ func (g *Guard) judge(ctx context.Context, m message.Message, err error) error {
 		return err // it says nothing about anybody
 	}
 	if w, ok := errors.AsType[Waiting](err); ok {
-		_, err := g.hold(ctx, m, w.WaitsFor())
-		return err
+		return g.wait(ctx, m, w.WaitsFor())
 	}
 	t, ok := errors.AsType[*Trouble](err)
 	if !ok {
@@ -77,8 +76,7 @@ func (g *Guard) judge(ctx context.Context, m message.Message, err error) error {
 		return ledger.Unreachable(noted)
 	case Stops(row, m.Kind):
 		slog.WarnContext(ctx, "the breaker is open", slog.String("cause", row.Cause), slog.String("error", err.Error()))
-		_, err := g.hold(ctx, m, ledger.WaitBreaker)
-		return err
+		return g.wait(ctx, m, ledger.WaitBreaker)
 	case t.Cause == Denied:
 		return again{err}
 	}
@@ -103,6 +101,16 @@ func (a again) Error() string { return a.err.Error() }
 func (a again) As(target any) bool {
 	f, ok := target.(**message.Failure)
 	return ok && errors.As(a.err, f)
+}
+
+// wait makes the step of m wait. If another delivery has ended it meanwhile, which has lost the lock, what follows the end,
+// such as a dead letter, is left to this one.
+func (g *Guard) wait(ctx context.Context, m message.Message, reason string) error {
+	held, err := g.hold(ctx, m, reason)
+	if err != nil || held {
+		return err
+	}
+	return g.Step.Do(ctx, m)
 }
 
 // hold makes the step of m wait. False means that there is nothing to hold: the step has ended, and whatever follows it must

@@ -122,6 +122,9 @@ func (s *Step) Do(ctx context.Context, m message.Message) error {
 func (s *Step) again(ctx context.Context, m message.Message, e ledger.Entry) error {
 	switch e.Invite.Outcome {
 	case ledger.Failed:
+		if err := s.erase(ctx, e); err != nil {
+			return err
+		}
 		return e.Invite.Failure()
 	case ledger.Cancelled:
 		return s.erase(ctx, e)
@@ -158,18 +161,19 @@ func (s *Step) record(ctx context.Context, m message.Message, g ledger.Guest) er
 	if err != nil {
 		return ledger.Unreachable(err)
 	}
-	if e.Invite.Outcome == ledger.Failed && e.Invite.Generation == m.Generation {
-		return e.Invite.Failure() // another delivery of m gave up meanwhile, and has lost the lock: the dead letter is left to this one
-	}
 	if err := s.erase(ctx, e); err != nil {
 		return err
+	}
+	if e.Invite.Outcome == ledger.Failed && e.Invite.Generation == m.Generation {
+		return e.Invite.Failure() // another delivery of m gave up meanwhile, and has lost the lock: the dead letter is left to this one
 	}
 	return s.follow(ctx, m, e, t)
 }
 
-// erase erases the redeem link of a guest whose mail an operator cancelled while the invitation was under way.
+// erase erases the redeem link of a guest whose mail was cancelled by an operator, or given up by another delivery, while the
+// invitation was under way. A replay asks for a new one.
 func (s *Step) erase(ctx context.Context, e ledger.Entry) error {
-	if e.Notify.State != ledger.Ended || e.Notify.Outcome != ledger.Cancelled {
+	if e.Notify.State != ledger.Ended || e.Notify.Outcome != ledger.Cancelled && e.Notify.Outcome != ledger.Failed {
 		return nil
 	}
 	return ledger.EraseLink(ctx, s.Ledger, e.Guest, s.Holder(), s.Lease)

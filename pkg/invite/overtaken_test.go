@@ -25,6 +25,24 @@ func TestFailureOfAnotherDeliveryDuringThePost(t *testing.T) {
 	}
 }
 
+// TestFailureOfAnotherDeliveryLeavesNoLink, by whichever of the two dies or not: a replay asks for a new one.
+func TestFailureOfAnotherDeliveryLeavesNoLink(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.mode = "own"
+	m := w.plan("a", 1)
+	w.change("a", func(e *ledger.Entry) { e.Notify.State = ledger.Planned })
+	w.dir.err = func(int) error {
+		return w.step().Failed(t.Context(), m, &message.Failure{Code: "attempts.exhausted", Text: "503"})
+	}
+	if f, ok := errors.AsType[*message.Failure](w.deliver(m)); !ok || f.Code != "attempts.exhausted" {
+		t.Errorf("%v, want the recorded failure", f)
+	}
+	if g, err := w.ledger.Guest(t.Context(), guest); err != nil || g.RedeemURL != "" || g.Invite != ledger.Invited {
+		t.Errorf("%+v, %v, want an invited guest without a link", g, err)
+	}
+}
+
 // still is a ledger in which something happens before the first entry is written.
 type still struct {
 	ledger.Store

@@ -2,6 +2,8 @@ package plan_test
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -104,20 +106,23 @@ func (w *world) ending(id string) {
 	}
 }
 
+// plansThatEnd are ways in which an import's plan ends while one of its messages is worked on.
+var plansThatEnd = map[string]func(*world, message.Message){
+	"cancelled": func(w *world, m message.Message) {
+		_, err := sweep.Cancel(w.t.Context(), w.ledger, m.Import)
+		w.must(err)
+		w.must(w.plan.Do(w.t.Context(), m)) // the redelivery
+	},
+	"failed": func(w *world, m message.Message) {
+		w.must(w.plan.Failed(w.t.Context(), m, &message.Failure{Code: "delivery.exhausted", Text: "x"}))
+	},
+}
+
 // TestPlannerThatStoodStill goes on when another message of the plan has ended it, the import was cancelled or the plan failed as
 // a whole, and the results are written. Nobody is invited any more, and nobody stays open.
 func TestPlannerThatStoodStill(t *testing.T) {
 	t.Parallel()
-	for name, end := range map[string]func(*world, message.Message){
-		"cancelled": func(w *world, m message.Message) {
-			_, err := sweep.Cancel(w.t.Context(), w.ledger, m.Import)
-			w.must(err)
-			w.must(w.plan.Do(w.t.Context(), m)) // the redelivery
-		},
-		"failed": func(w *world, m message.Message) {
-			w.must(w.plan.Failed(w.t.Context(), m, &message.Failure{Code: "delivery.exhausted", Text: "x"}))
-		},
-	} {
+	for name, end := range plansThatEnd {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			w.allow(nil)
@@ -131,6 +136,43 @@ func TestPlannerThatStoodStill(t *testing.T) {
 			if n := w.different(message.Invite); n > 0 {
 				t.Errorf("%d guests are invited after the end", n)
 			}
+		})
+	}
+}
+
+// halfway is a ledger in which something happens before an insert, whose answer is then lost.
+type halfway struct {
+	ledger.Store
+	act func()
+}
+
+func (s *halfway) InsertEntries(ctx context.Context, e []ledger.Entry) (int, error) {
+	if act := s.act; act != nil && len(e) > 0 {
+		s.act = nil
+		act()
+		n, err := s.Store.InsertEntries(ctx, e)
+		return n, errors.Join(err, errors.New("storage: connection reset"))
+	}
+	return s.Store.InsertEntries(ctx, e)
+}
+
+// TestPlannerThatStoodStillAndLostTheAnswer leaves it to its message, which comes again, to see that somebody is open.
+func TestPlannerThatStoodStillAndLostTheAnswer(t *testing.T) {
+	t.Parallel()
+	for name, end := range plansThatEnd {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.allow(nil)
+			w.until(ledger.Planning, w.put("a.csv", version("a")))
+			m := w.queue[0]
+			w.queue = nil
+			frozen := w.planner()
+			frozen.Ledger = &halfway{w.ledger, func() { end(w, m); w.ending(m.Import) }}
+			if err := frozen.Do(t.Context(), m); err == nil { // it has handed over
+				m = w.queue[slices.IndexFunc(w.queue, func(m message.Message) bool { return m.Kind == message.Plan })]
+			}
+			_ = w.plan.Do(t.Context(), m) // of a plan that failed: the failure
+			w.ending(m.Import)
 		})
 	}
 }

@@ -33,6 +33,11 @@ func (p *Planner) plan(ctx context.Context, m message.Message) error {
 		return nil
 	case err != nil:
 		return ledger.Unreachable(err)
+	}
+	if err := p.unseen(ctx, i, m); err != nil {
+		return err
+	}
+	switch {
 	case i.Plan.Generation != m.Generation:
 		return nil
 	case i.State == ledger.Broken:
@@ -105,6 +110,15 @@ func (p *Planner) late(ctx context.Context, i ledger.Import) error {
 		return ledger.Unreachable(err)
 	}
 	return nil
+}
+
+// unseen is late for a message that comes when its plan has ended: the one before it may have stood still, inserted guests
+// after the results were written, and died or lost the answer.
+func (p *Planner) unseen(ctx context.Context, i ledger.Import, m message.Message) error {
+	if planning(i, m) || i.Open() {
+		return nil // the sweep looks at the import
+	}
+	return p.late(ctx, i)
 }
 
 // expect notes, when all guests are known and none was sent, when the import should have ended.
