@@ -38,7 +38,7 @@ func (b *Breaker) Probe(ctx context.Context, from Waiters, imports []ledger.Impo
 	if !row.Open || row.NextProbe.IsZero() || now.Add(early).Before(row.NextProbe) {
 		return nil
 	}
-	m, reason, err := b.choose(ctx, from, imports, row)
+	m, err := b.choose(ctx, from, imports, row)
 	if err != nil || m.Import == "" {
 		return err // nobody waits: the breaker opens its eyes when somebody does
 	}
@@ -57,49 +57,38 @@ func (b *Breaker) Probe(ctx context.Context, from Waiters, imports []ledger.Impo
 		return err
 	}
 	slog.InfoContext(ctx, "the breaker is probed", slog.String("cause", row.Cause), slog.String("import_id", m.Import))
-	return b.sendProbe(ctx, m, reason, now, send)
+	return b.sendProbe(ctx, m, now, send)
 }
 
-// choose returns the message of a step that waits, as it was sent before, and what it waits for: the breaker, or else the
-// day's cap or the slow start, since they do not go on before the breaker is closed, and nobody else may be there to close it.
-func (b *Breaker) choose(ctx context.Context, from Waiters, imports []ledger.Import, row ledger.Breaker) (message.Message, string, error) {
-	tallies := make([]ledger.Tally, len(imports))
-	for n, i := range imports {
-		var err error
-		if tallies[n], err = from.Tally(ctx, i.ID); err != nil {
-			return message.Message{}, "", err
-		}
-	}
+// choose returns the message of a step that waits, as it was sent before: for the breaker, or else for the day's cap or the slow
+// start, since they do not go on before the breaker is closed, and nobody else may be there to close it. It prefers the kind
+// that failed.
+func (b *Breaker) choose(ctx context.Context, from Waiters, imports []ledger.Import, row ledger.Breaker) (message.Message, error) {
 	for _, reason := range []string{ledger.WaitBreaker, ledger.WaitDay, ledger.WaitRate} {
-		m, err := b.pick(ctx, from, imports, tallies, row, reason)
-		if err != nil || m.Import != "" {
-			return m, reason, err
+		var other message.Message
+		for _, i := range imports {
+			m, err := b.turn(ctx, from, i, reason, row)
+			if err != nil || m.Import != "" && m.Kind == row.Kind {
+				return m, err
+			}
+			if other.Import == "" {
+				other = m
+			}
+		}
+		if other.Import != "" {
+			return other, nil
 		}
 	}
-	return message.Message{}, "", nil
+	return message.Message{}, nil
 }
 
-// pick returns a step that waits for a reason; of the kind that failed, if there is one. Guests take turns, so that one of
-// them who is the trouble does not keep the breaker open.
-func (b *Breaker) pick(ctx context.Context, from Waiters, imports []ledger.Import, tallies []ledger.Tally, row ledger.Breaker, reason string) (message.Message, error) {
-	var other message.Message
-	for n, i := range imports {
-		if tallies[n].Waiting[reason] == 0 {
-			continue
-		}
-		m, err := b.turn(ctx, from, i, row, reason)
-		if err != nil || m.Kind == row.Kind {
-			return m, err
-		}
-		if other.Import == "" {
-			other = m
-		}
+// turn returns the step of one import whose turn it is. Guests take turns, so that one of them who is the trouble does not keep
+// the breaker open.
+func (b *Breaker) turn(ctx context.Context, from Waiters, i ledger.Import, reason string, row ledger.Breaker) (message.Message, error) {
+	t, err := from.Tally(ctx, i.ID)
+	if err != nil || t.Waiting[reason] == 0 {
+		return message.Message{}, err
 	}
-	return other, nil
-}
-
-// turn returns the step of one import whose turn it is.
-func (b *Breaker) turn(ctx context.Context, from Waiters, i ledger.Import, row ledger.Breaker, reason string) (message.Message, error) {
 	var all []message.Message
 	n := 0
 	for guest, err := range from.WaitingFor(ctx, i.ID, reason) {
@@ -129,11 +118,11 @@ func (b *Breaker) turn(ctx context.Context, from Waiters, i ledger.Import, row l
 }
 
 // sendProbe raises the step to the generation that the row names, and sends it.
-func (b *Breaker) sendProbe(ctx context.Context, m message.Message, reason string, now time.Time, send func(context.Context, ...message.Message) error) error {
+func (b *Breaker) sendProbe(ctx context.Context, m message.Message, now time.Time, send func(context.Context, ...message.Message) error) error {
 	sent := false
 	_, _, err := b.ledger.UpdateEntry(ctx, m.Import, m.Guest, func(e *ledger.Entry) error {
 		s := e.Step(m.Kind, m.Target)
-		if sent = s != nil && s.Waits(reason) && s.Generation == m.Generation-1; !sent {
+		if sent = s != nil && s.State == ledger.Waiting && s.Generation == m.Generation-1; !sent {
 			return ledger.ErrUnchanged
 		}
 		s.Resume(now)

@@ -77,18 +77,22 @@ func TestPolicyThatComesWhileAFileIsRead(t *testing.T) {
 	}
 }
 
-// standing stands still before it inserts entries for the first time.
+// standing stands still before it inserts entries for the first time. lost is the error that it then returns.
 type standing struct {
 	ledger.Store
-	act func()
+	act  func()
+	lost error
 }
 
 func (s *standing) InsertEntries(ctx context.Context, e []ledger.Entry) (int, error) {
-	if act := s.act; act != nil && len(e) > 0 {
-		s.act = nil
-		act()
+	act := s.act
+	if act == nil || len(e) == 0 {
+		return s.Store.InsertEntries(ctx, e)
 	}
-	return s.Store.InsertEntries(ctx, e)
+	s.act = nil
+	act()
+	n, err := s.Store.InsertEntries(ctx, e)
+	return n, errors.Join(err, s.lost)
 }
 
 // ending sweeps and reports until an import has its results.
@@ -118,20 +122,28 @@ var plansThatEnd = map[string]func(*world, message.Message){
 	},
 }
 
+// stoodStill lets a planner work on the first message of a plan, and stand still until the plan has ended and the results are
+// written. It returns the message and how the work on it ended.
+func stoodStill(t *testing.T, lost error, end func(*world, message.Message)) (*world, message.Message, error) {
+	t.Helper()
+	w := newWorld(t)
+	w.allow(nil)
+	w.until(ledger.Planning, w.put("a.csv", version("a")))
+	m := w.queue[0]
+	w.queue = nil
+	frozen := w.planner()
+	frozen.Ledger = &standing{w.ledger, func() { end(w, m); w.ending(m.Import) }, lost}
+	return w, m, frozen.Do(t.Context(), m)
+}
+
 // TestPlannerThatStoodStill goes on when another message of the plan has ended it, the import was cancelled or the plan failed as
 // a whole, and the results are written. Nobody is invited any more, and nobody stays open.
 func TestPlannerThatStoodStill(t *testing.T) {
 	t.Parallel()
 	for name, end := range plansThatEnd {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			w.allow(nil)
-			w.until(ledger.Planning, w.put("a.csv", version("a")))
-			m := w.queue[0]
-			w.queue = nil
-			frozen := w.planner()
-			frozen.Ledger = &standing{w.ledger, func() { end(w, m); w.ending(m.Import) }}
-			w.must(frozen.Do(t.Context(), m))
+			w, m, err := stoodStill(t, nil, end)
+			w.must(err)
 			w.ending(m.Import)
 			if n := w.different(message.Invite); n > 0 {
 				t.Errorf("%d guests are invited after the end", n)
@@ -140,35 +152,13 @@ func TestPlannerThatStoodStill(t *testing.T) {
 	}
 }
 
-// halfway is a ledger in which something happens before an insert, whose answer is then lost.
-type halfway struct {
-	ledger.Store
-	act func()
-}
-
-func (s *halfway) InsertEntries(ctx context.Context, e []ledger.Entry) (int, error) {
-	if act := s.act; act != nil && len(e) > 0 {
-		s.act = nil
-		act()
-		n, err := s.Store.InsertEntries(ctx, e)
-		return n, errors.Join(err, errors.New("storage: connection reset"))
-	}
-	return s.Store.InsertEntries(ctx, e)
-}
-
 // TestPlannerThatStoodStillAndLostTheAnswer leaves it to its message, which comes again, to see that somebody is open.
 func TestPlannerThatStoodStillAndLostTheAnswer(t *testing.T) {
 	t.Parallel()
 	for name, end := range plansThatEnd {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			w.allow(nil)
-			w.until(ledger.Planning, w.put("a.csv", version("a")))
-			m := w.queue[0]
-			w.queue = nil
-			frozen := w.planner()
-			frozen.Ledger = &halfway{w.ledger, func() { end(w, m); w.ending(m.Import) }}
-			if err := frozen.Do(t.Context(), m); err == nil { // it has handed over
+			w, m, err := stoodStill(t, errors.New("storage: connection reset"), end)
+			if err == nil { // it has handed over
 				m = w.queue[slices.IndexFunc(w.queue, func(m message.Message) bool { return m.Kind == message.Plan })]
 			}
 			_ = w.plan.Do(t.Context(), m) // of a plan that failed: the failure

@@ -33,17 +33,8 @@ func (p *Planner) plan(ctx context.Context, m message.Message) error {
 		return nil
 	case err != nil:
 		return ledger.Unreachable(err)
-	}
-	if err := p.unseen(ctx, i, m); err != nil {
-		return err
-	}
-	switch {
-	case i.Plan.Generation != m.Generation:
-		return nil
-	case i.State == ledger.Broken:
-		return &message.Failure{Code: i.Code, Text: i.Text}
-	case i.State == ledger.Running:
-		return p.Bus.Send(ctx, i.Message()) // the last message of the plan may be lost
+	case !planning(i, m):
+		return p.over(ctx, i, m)
 	}
 	parts, err := work.Parts(ctx, p.Blobs, i.Work())
 	if err != nil {
@@ -89,6 +80,25 @@ func planning(i ledger.Import, m message.Message) bool {
 	return i.State == ledger.Planning && i.Plan.Generation == m.Generation
 }
 
+// over finishes a plan that had ended when the message came. The one before it may have stood still, inserted guests after the
+// results were written, and died or lost the answer; while the import is open the sweep sees them.
+func (p *Planner) over(ctx context.Context, i ledger.Import, m message.Message) error {
+	if !i.Open() {
+		if err := p.late(ctx, i); err != nil {
+			return err
+		}
+	}
+	switch {
+	case i.Plan.Generation != m.Generation:
+		return nil
+	case i.State == ledger.Broken:
+		return &message.Failure{Code: i.Code, Text: i.Text}
+	case i.State == ledger.Running:
+		return p.Bus.Send(ctx, i.Message()) // the last message of the plan may be lost
+	}
+	return nil
+}
+
 // errOvertaken means that the import is not planned any more.
 var errOvertaken = errors.New("the plan was ended by another message")
 
@@ -110,15 +120,6 @@ func (p *Planner) late(ctx context.Context, i ledger.Import) error {
 		return ledger.Unreachable(err)
 	}
 	return nil
-}
-
-// unseen is late for a message that comes when its plan has ended: the one before it may have stood still, inserted guests
-// after the results were written, and died or lost the answer.
-func (p *Planner) unseen(ctx context.Context, i ledger.Import, m message.Message) error {
-	if planning(i, m) || i.Open() {
-		return nil // the sweep looks at the import
-	}
-	return p.late(ctx, i)
 }
 
 // expect notes, when all guests are known and none was sent, when the import should have ended.

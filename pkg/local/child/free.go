@@ -10,20 +10,6 @@ import (
 	"time"
 )
 
-// FreePorts returns n different ports of 127.0.0.1 that nobody listens on at the moment.
-func FreePorts(n int) ([]int, error) {
-	var ports []int
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, fmt.Errorf("free port: %w", err)
-		}
-		defer l.Close() // held until all are picked, so that they differ
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports, nil
-}
-
 // Quiet ports lie below those that systems give to whoever asks for any (from 32768 on Linux, 49152 elsewhere).
 const firstQuiet, lastQuiet = 20000, 32000
 

@@ -182,15 +182,15 @@ func (q *queue) receive(o *outage) *azservicebus.ReceivedMessage {
 	if err != nil {
 		o.pause(err)
 	} else { // a lost link or connection, which the client does not call an error
-		q.renew()
+		q.attachAgain()
 		o.rest(firstPause)
 	}
 	return nil
 }
 
-// renew takes another receiver. The client keeps a link that the broker has detached as busy, and would receive nothing on it
+// attachAgain takes another receiver. The client keeps a link that the broker has detached as busy, and would receive nothing on it
 // for ever; the real host's client attaches again.
-func (q *queue) renew() {
+func (q *queue) attachAgain() {
 	fresh, err := receiver(q.client, q.function)
 	if err != nil {
 		q.log("Receiving goes on over the same link", err)

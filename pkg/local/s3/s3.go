@@ -68,11 +68,9 @@ func (s *Server) start(ctx context.Context, program string, c Config) (err error
 		return err
 	}
 	if s.port == 0 {
-		free, err := child.FreePorts(1)
-		if err != nil {
+		if s.port, err = child.QuietPort(); err != nil {
 			return err
 		}
-		s.port = free[0]
 	}
 	var dirs []string
 	for _, name := range []string{"objects", "versions", "metadata"} {

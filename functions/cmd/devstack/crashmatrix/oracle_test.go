@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"guestlist/functions/cmd/devstack/internal/oracle"
-	"guestlist/pkg/bus"
 	"guestlist/pkg/ledger"
 	"guestlist/pkg/report"
 )
@@ -72,20 +71,14 @@ func (w *world) letters(queue string) (int, error) {
 	list, err := w.services.Bus.Browse(w.ctx, queue, 100)
 	steps := map[string]bool{}
 	for _, d := range list {
-		steps[stepOf(d)] = true
+		if m := d.Message; d.Unreadable != nil {
+			steps[fmt.Sprint(d.Sequence)] = true
+		} else {
+			m.Attempt, m.Delay = 0, 0 // what is left in the id tells steps apart
+			steps[m.ID()] = true
+		}
 	}
 	return len(steps), err
-}
-
-func stepOf(d bus.DeadLetter) string {
-	m := d.Message
-	if d.Unreadable != nil {
-		return fmt.Sprint(d.Sequence)
-	}
-	if m.Guest == "" {
-		return m.ID()
-	}
-	return fmt.Sprint(m.Kind, " ", m.Import, " ", m.Guest, " ", m.Target, " ", m.Generation)
 }
 
 func (w *world) directory() (lines []string) {
